@@ -1,0 +1,68 @@
+# Everything a person runs. Each target sets up what it needs; a second set-up installs nothing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Caches stay in the working folder, and no dependency phones home.
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NPM_CONFIG_CACHE := $(CURDIR)/.cache/npm
+export NPM_CONFIG_UPDATE_NOTIFIER := false
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PREFECT_HOME ?= $(CURDIR)/.cache/prefect
+export PYTHONDONTWRITEBYTECODE ?=
+
+PY_STAMP := .venv/.installed
+NPM_STAMP := opencode/node_modules/.installed
+
+.PHONY: help setup demo test lint format typecheck bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(PY_STAMP) $(NPM_STAMP) ## install the pinned Python and Node packages (once)
+
+$(PY_STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "railway-autofix needs Python 3.11 or newer; set PYTHON=/path/to/python3.11 and run make again")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "setup: Python packages from requirements.lock"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(NPM_STAMP): opencode/package.json opencode/package-lock.json
+	@echo "setup: OpenCode from opencode/package-lock.json"
+	@cd opencode && npm install --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup ## the whole story on embedded defaults; KEEP=1 leaves it running
+	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+test: setup lint typecheck ## every check and every test, one end-to-end run included
+	@$(BIN)/python -m pytest
+
+lint: setup ## style, import borders, Dockerfile
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/hadolint opencode/Dockerfile
+
+format: setup ## rewrite the code in the house style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+typecheck: setup ## mypy, strict
+	@$(BIN)/mypy autofix flows tasks sandbox
+
+bench: setup ## speed and memory, as ratios in one run
+	@$(BIN)/python -m tests.bench
+
+lock: ## write requirements.lock and opencode/package-lock.json anew (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+	cd opencode && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+clean: ## remove what setup and the runs left in this folder
+	rm -rf .venv .cache opencode/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""A plan to commits to a draft pull request: OpenCode session, gate, forge."""

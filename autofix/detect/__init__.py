@@ -1,0 +1,1 @@
+"""Frames to findings to incidents. Pure functions of frames, rules and `now`."""

@@ -1,0 +1,1 @@
+"""Incidents to evidence to a verdict that code can defend."""

@@ -1,0 +1,1 @@
+"""Railway to frames: what runs, and how it did over a window."""

@@ -1,0 +1,1 @@
+"""Evidence to a plan: the model proposes, `policy` disposes."""

@@ -1,0 +1,98 @@
+"""Settings from the environment and `.env`, read once at the edge and handed down.
+
+What a person tunes per project (window, thresholds, services, autonomy, caps) are flow
+parameters and stand in `parameters.py`; here is only who we talk to and with which secret.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from autofix.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """The environment. Every field is read under its own upper-case name."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    railway_token: SecretStr | None = Field(
+        default=None, description="Railway project token (one environment of one project)"
+    )
+    railway_api_token: SecretStr | None = Field(
+        default=None, description="Railway account or workspace token"
+    )
+    railway_project_id: str = Field(default="", description="Railway sets this by itself")
+    railway_environment_id: str = Field(default="", description="Railway sets this by itself")
+    railway_service_id: str = Field(
+        default="", description="The tool's own service; Railway sets this by itself"
+    )
+    railway_api_url: str = "https://backboard.railway.com/graphql/v2"
+
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    autofix_model: str = Field(
+        default="openai:gpt-5", description="The planner's model, LangChain's provider:model"
+    )
+
+    opencode_url: str = Field(default="", description="The OpenCode server, e.g. http://agent:4096")
+    opencode_server_password: SecretStr | None = None
+    opencode_server_username: str = "opencode"
+    opencode_workspace: str = Field(
+        default="/home/agent/work",
+        description="Folder on the OpenCode server under which each fix gets its own",
+    )
+
+    github_token: SecretStr | None = None
+    github_api_url: str = "https://api.github.com"
+    github_url: str = Field(
+        default="https://github.com", description="Where clones come from and pushes go"
+    )
+
+    def railway_auth(self) -> tuple[Literal["Project-Access-Token", "Authorization"], str]:
+        """Header name and value; the project token wins when both are set."""
+        if self.railway_token is not None:
+            return "Project-Access-Token", self.railway_token.get_secret_value()
+        if self.railway_api_token is not None:
+            return "Authorization", f"Bearer {self.railway_api_token.get_secret_value()}"
+        msg = (
+            "RAILWAY_TOKEN is not set: create a project token in the project's settings "
+            "(or set RAILWAY_API_TOKEN to an account token) and put it into .env"
+        )
+        raise ConfigError(msg)
+
+    def require(self, *names: str) -> None:
+        """Raise ConfigError naming the first of these fields that is empty."""
+        for name in names:
+            if not getattr(self, name):
+                raise ConfigError(f"{name.upper()} is not set: {_HINTS[name]}")
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Every secret value in clear, for redaction only."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(f.get_secret_value() for f in fields if isinstance(f, SecretStr))
+
+
+_HINTS = {
+    "railway_project_id": "copy it from the project's settings on Railway into .env",
+    "railway_environment_id": "copy it from the environment's URL on Railway into .env",
+    "openai_api_key": "put the planner's API key into .env",
+    "opencode_url": "put the address of the OpenCode server (see opencode/README.md) into .env",
+    "opencode_server_password": "put the password the OpenCode server was started with into .env",
+    "github_token": "create a token with contents and pull requests: write, and put it into .env",
+}
+
+
+def load_settings() -> Settings:
+    """Settings from the environment and `.env`; ConfigError names what is malformed."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise ConfigError(f"{name}: {first['msg']}") from error

@@ -1,0 +1,1 @@
+"""Did a merged fix help? The same detector looks again."""

@@ -1,0 +1,1 @@
+"""Prefect shells around one call into `autofix` each."""
