@@ -60,7 +60,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _DSN.sub(lambda m: f"{m[1]}«password»{m[3]}", text)
     text = _KEYED.sub(_mask_keyed, text)
     text = _BEARER.sub(_mask_keyed, text)
-    return _EMAIL.sub(lambda _: "«email»", text)
+    return str(_EMAIL.sub(lambda _: "«email»", text))
 
 
 def _mask_keyed(match: re2._Match) -> str:
