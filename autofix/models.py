@@ -253,6 +253,8 @@ class IncidentRecord(Model):
     last_seen: AwareDatetime
     quiet_ticks: int = 0
     state: IncidentState = IncidentState.open
+    handed_on_at_autonomy: str | None = None
+    """The autonomy at which it was handed on last."""
     verdict: str | None = None
     muted: bool = False
     """Set by a person in the Prefect UI: nothing is done about it while true."""

@@ -7,7 +7,7 @@ credential shapes. Lines are capped before anything matches them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 import re2
@@ -61,6 +61,12 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _KEYED.sub(_mask_keyed, text)
     text = _BEARER.sub(_mask_keyed, text)
     return str(_EMAIL.sub(lambda _: "«email»", text))
+
+
+def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+    """`redact` with these live secret values bound to it."""
+    values = tuple(secrets)
+    return lambda text: redact(text, values)
 
 
 def _mask_keyed(match: re2._Match) -> str:

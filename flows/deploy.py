@@ -1,0 +1,103 @@
+"""One idempotent deploy command: the work pool, its limits, and every deployment of prefect.yaml.
+
+``python -m flows.deploy`` from the project's folder, with PREFECT_API_URL set.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectAlreadyExists
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "autofix"
+POOL_CONCURRENCY = 4
+"""Runs at once; each is a process of some 200 MB."""
+
+
+def deploy() -> int:
+    """Create what is missing, update what is there; the exit status says whether all was applied."""
+    problems = find_unknown_parameters(ROOT / "prefect.yaml")
+    if problems:
+        for problem in problems:
+            print(problem, file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        with get_client(sync_client=True) as client:
+            _ensure_pool(client)
+    except httpx.ConnectError:
+        print(  # noqa: T201
+            "no Prefect server answers: start one (prefect server start) and set PREFECT_API_URL",
+            file=sys.stderr,
+        )
+        return 2
+    environment = {**os.environ, "AUTOFIX_DIR": os.environ.get("AUTOFIX_DIR", str(ROOT))}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+    # a skipped deployment is only a line in its output, and its exit status stays 0
+    if done.returncode or "Invalid fields" in done.stdout or "Skipping" in done.stdout:
+        print(done.stdout, done.stderr, file=sys.stderr)  # noqa: T201
+        return done.returncode or 1
+    print(f"deployed to work pool {POOL!r}: " + ", ".join(_names(ROOT / "prefect.yaml")))  # noqa: T201
+    return 0
+
+
+def find_unknown_parameters(file: Path) -> list[str]:
+    """One line for each parameter in the file that its flow does not take, or would refuse.
+
+    Prefect accepts an unknown name at deploy time and lets the run crash; here it is an error.
+    """
+    from prefect.flows import load_flow_from_entrypoint  # noqa: PLC0415 - slow, only needed here
+
+    problems: list[str] = []
+    for deployment in _load(file)["deployments"]:
+        entrypoint, parameters = deployment["entrypoint"], deployment.get("parameters", {})
+        flow = load_flow_from_entrypoint(str(file.parent / entrypoint), use_placeholder_flow=False)
+        known = set(flow.parameters.properties)
+        unknown = sorted(set(parameters) - known)
+        problems += [f"prefect.yaml: {entrypoint} has no parameter {name!r}" for name in unknown]
+        if not unknown:
+            problems += _refused(flow, parameters, entrypoint)
+    return problems
+
+
+def _refused(flow: Any, parameters: dict[str, Any], entrypoint: str) -> list[str]:
+    if flow.parameters.required:
+        return []
+    try:
+        flow.validate_parameters(parameters)
+    except Exception as error:  # noqa: BLE001 - Prefect wraps pydantic's error in its own
+        return [f"prefect.yaml: {entrypoint}: {error}"]
+    return []
+
+
+def _ensure_pool(client: SyncPrefectClient) -> None:
+    try:
+        client.create_work_pool(
+            WorkPoolCreate(name=POOL, type="process", concurrency_limit=POOL_CONCURRENCY)
+        )
+    except ObjectAlreadyExists:
+        client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
+
+
+def _load(file: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return loaded
+
+
+def _names(file: Path) -> list[str]:
+    return [d["entrypoint"].rpartition(":")[2] for d in _load(file)["deployments"]]
+
+
+if __name__ == "__main__":
+    sys.exit(deploy())

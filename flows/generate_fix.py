@@ -1,0 +1,63 @@
+"""From evidence to a draft pull request, for one repository."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from autofix.models import ServiceContext
+from autofix.parameters import Autonomy, Caps
+from tasks.change import (
+    check_change,
+    collect_change,
+    find_existing,
+    open_pull_request,
+    one_at_a_time,
+    prepare_fix,
+    push_change,
+    work_on_plan,
+)
+from tasks.plan import check_plan, write_plan
+from tasks.report import report_change, report_plan, report_pull_request, report_stop
+
+
+@flow(name="generate_fix", flow_run_name="fix {repository}", log_prints=True)
+def generate_fix(
+    repository: str,
+    contexts: list[ServiceContext],
+    architecture: str,
+    autonomy: Autonomy = Autonomy.pull_request,
+    caps: Caps = Caps(),
+) -> None:
+    """Plan, policy, agent, gate, push, draft pull request; each stop says why.
+
+    Args:
+        repository: ``owner/name``.
+        contexts: its affected services with evidence and verdict.
+        architecture: markdown of what runs around them.
+        autonomy: `plan` stops before the agent, `report` before the model.
+        caps: limits of a run.
+    """
+    if autonomy is Autonomy.report:
+        return report_stop(repository, "autonomy is `report`: the next level would write a plan")
+    fix = prepare_fix(repository, contexts)
+    with one_at_a_time(repository):
+        if autonomy is Autonomy.pull_request and (existing := find_existing(fix)):
+            return report_stop(repository, existing.reason, existing.pull_request)
+        plan = write_plan(repository, contexts, architecture, caps)
+        policy = check_plan(repository, plan, contexts, caps)
+        report_plan(fix, plan, policy, contexts)
+        if not policy.allowed:
+            return report_stop(repository, "; ".join(policy.reasons))
+        if autonomy is Autonomy.plan:
+            return report_stop(repository, "autonomy is `plan`: the next level would start an agent")
+        session = work_on_plan(fix, plan, contexts, architecture, caps)
+        change = collect_change(fix, session)
+        gate = check_change(fix, change, session, contexts, caps)
+        report_change(fix, session, gate)
+        push_change(fix, change, gate)
+        pull_request = open_pull_request(fix, plan, contexts, session, gate)
+        return report_pull_request(fix, pull_request)
+
+
+if __name__ == "__main__":
+    generate_fix.serve("by-hand")

@@ -1,0 +1,50 @@
+"""Looks at a slice of time of every service and hands on the ones that are really in trouble."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prefect import flow
+
+from autofix.models import Window
+from autofix.parameters import Autonomy, Caps, ServiceSelection, Thresholds, WindowParameters
+from tasks.detect import detect, remember_incidents
+from tasks.handover import hand_to_context
+from tasks.observe import observe_project
+from tasks.report import report_project
+
+
+@flow(
+    name="monitor_project_health", flow_run_name="monitor {window.minutes:g} min", log_prints=True
+)
+def monitor_project_health(
+    window: WindowParameters = WindowParameters(),
+    thresholds: Thresholds = Thresholds(),
+    services: ServiceSelection = ServiceSelection(),
+    autonomy: Autonomy = Autonomy.pull_request,
+    caps: Caps = Caps(),
+    force: bool = False,
+    now: datetime | None = None,
+) -> None:
+    """Observe, detect, report, and start one pull_service_context when there is something to do.
+
+    Args:
+        window: the slice of time that is judged.
+        thresholds: levels per signal, and when they count.
+        services: which services are watched.
+        autonomy: where a run stops: `report`, `plan` or `pull_request`.
+        caps: limits of a run.
+        force: start a new attempt for every affected service.
+        now: end of the window; the present when empty.
+    """
+    span = Window.ending((now or datetime.now(UTC)).replace(microsecond=0), window.length)
+    observation = observe_project(span, window.step, services)
+    detection = detect(observation, thresholds, window.step)
+    report_project(observation, detection, thresholds)
+    due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
+    if due.incidents:
+        hand_to_context(due, observation.architecture, window.step, autonomy=autonomy, caps=caps)
+
+
+if __name__ == "__main__":
+    monitor_project_health()

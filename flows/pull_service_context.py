@@ -1,0 +1,47 @@
+"""Pulls what the look from above lacks, per affected service, and starts one fix per repository."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prefect import flow, unmapped
+
+from autofix.investigate.grouping import group_by_repository
+from autofix.models import Architecture, Incident
+from autofix.parameters import Autonomy, Caps
+from tasks.handover import hand_to_fix
+from tasks.investigate import pull_context
+from tasks.report import report_contexts
+
+
+@flow(name="pull_service_context", log_prints=True)
+def pull_service_context(
+    incidents: list[Incident],
+    architecture: Architecture,
+    step_seconds: float,
+    autonomy: Autonomy = Autonomy.pull_request,
+    caps: Caps = Caps(),
+) -> None:
+    """Fan out one branch per service, settle each verdict, start one generate_fix per repository.
+
+    A service whose context cannot be pulled fails alone; the run then ends as failed after the
+    others went on.
+
+    Args:
+        incidents: the affected services, worst first.
+        architecture: what runs in the environment.
+        step_seconds: distance of two samples.
+        autonomy: where a run stops; `report` starts nothing.
+        caps: limits of a run.
+    """
+    branches = pull_context.map(
+        incidents, unmapped(architecture), unmapped(timedelta(seconds=step_seconds))
+    )
+    branches.wait()
+    contexts = [branch.result() for branch in branches if branch.state.is_completed()]
+    report_contexts(contexts, autonomy)
+    if autonomy is not Autonomy.report:
+        for repository, group in group_by_repository(contexts).items():
+            hand_to_fix(repository, group, architecture, autonomy=autonomy, caps=caps)
+    for branch in branches:
+        branch.result()

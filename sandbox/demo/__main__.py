@@ -1,0 +1,218 @@
+"""``python -m sandbox.demo [--keep]``: from sick services to draft pull requests, for real."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+
+from sandbox.demo.prefect_api import FINAL, PrefectApi
+from sandbox.demo.processes import DemoError, Processes
+from sandbox.demo.stack import Model, Stack
+from sandbox.demo.view import View
+from sandbox.demo.world import CONTROLS, SICK, Checks, World
+
+WINDOW_SECONDS = 90
+STEP_SECONDS = 5
+RUN_SECONDS = 240
+"""How long one flow run may take before the demo gives up."""
+
+MONITOR, PULL, FIX = "monitor_project_health", "pull_service_context", "generate_fix"
+
+
+def main() -> int:
+    """Run the demo; 0 only if all of it was seen to happen."""
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
+    view = View()
+    root = Path(tempfile.mkdtemp(prefix="railway-autofix-"))
+    try:
+        with Processes(root / "logs") as processes:
+            status = _run(Stack(root, processes), view, keep=arguments.keep)
+    except KeyboardInterrupt:
+        view.say("interrupted; everything that was started has been ended")
+        status = 130
+    except DemoError as error:
+        view.console.print(f"[red]the demo stopped:[/red] {error}", markup=True, soft_wrap=True)
+        status = 1
+    if status:
+        view.say(f"logs: {root / 'logs'}")
+    else:
+        shutil.rmtree(root, ignore_errors=True)
+    return status
+
+
+def _run(stack: Stack, view: View, *, keep: bool) -> int:
+    with view.step("start the sandbox and the Prefect server"):
+        stack.start_base()
+    began = time.monotonic()
+    model = stack.model()
+    view.say(f"model: [bold]{model.name}[/bold]")
+    with view.step("start OpenCode, deploy the flows, start the worker"):
+        stack.start_agent(model)
+        stack.deploy()
+        monitor = stack.prefect.deployment(MONITOR)["id"]
+        stack.prefect.pause_schedules(monitor)
+        stack.start_worker(model)
+    world = World(stack)
+    try:
+        status = _story(stack, world, view, model, began)
+        if keep:
+            _addresses(stack, view)
+            view.say("everything keeps running; Ctrl-C ends it")
+            signal.pause()
+    finally:
+        world.close()
+        stack.prefect.close()
+    return status
+
+
+def _story(stack: Stack, world: World, view: View, model: Model, began: float) -> int:
+    checks = Checks()
+    with view.step(f"let {WINDOW_SECONDS} s of traffic pass; reproduce each fault on main"):
+        _reproduce_on_main(world, checks)
+        while time.monotonic() < began + WINDOW_SECONDS + STEP_SECONDS:
+            stack.require_alive()
+            time.sleep(0.5)
+    monitor = stack.prefect.deployment(MONITOR)["id"]
+    runs = _whole_line(stack, view, monitor)
+    with view.step("check the pull requests: tests and reproduction on each branch"):
+        rows = [_check_service(world, checks, name) for name in SICK]
+        rows += [_check_control(world, checks, name) for name in CONTROLS]
+    with view.step("run the monitor a second time: nothing may be done twice"):
+        _second_tick(stack, world, checks, monitor)
+    _show(stack, view, checks, rows, runs, model)
+    return 1 if checks.failed else 0
+
+
+def _reproduce_on_main(world: World, checks: Checks) -> None:
+    for name in SICK:
+        cured, line = world.is_cured(name, world.checkout(name, "main"))
+        checks.add(f"{name}: the fault shows on main", not cured, line)
+
+
+def _whole_line(stack: Stack, view: View, monitor: str) -> list[dict[str, Any]]:
+    """Run the monitor through the server and wait for all that follows; the runs in order."""
+    prefect = stack.prefect
+    with view.step("monitor_project_health"):
+        first = prefect.wait(
+            prefect.start(monitor, "first tick", _parameters()), RUN_SECONDS, stack.require_alive
+        )
+    _require_completed(prefect, first)
+    with view.step("pull_service_context"):
+        pull = _wait_all(stack, PULL, least=1)
+    with view.step("generate_fix, one per repository"):
+        fixes = _wait_all(stack, FIX, least=1)
+    return [first, *pull, *fixes]
+
+
+def _wait_all(stack: Stack, flow: str, least: int) -> list[dict[str, Any]]:
+    """Every run of a flow once all have ended; DemoError when one ended badly."""
+    prefect = stack.prefect
+    deployment = prefect.deployment(flow)["id"]
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        stack.require_alive()
+        runs = prefect.runs(deployment)
+        if len(runs) >= least and all(run["state_type"] in FINAL for run in runs):
+            for run in runs:
+                _require_completed(prefect, run)
+            return runs
+        time.sleep(0.5)
+    raise DemoError(f"{flow} did not end within {RUN_SECONDS} s")
+
+
+def _require_completed(_: PrefectApi, run: dict[str, Any]) -> None:
+    if run["state_type"] != "COMPLETED":
+        message = (run.get("state") or {}).get("message") or ""
+        raise DemoError(f"run {run['name']!r} ended as {run['state_type']}: {message}")
+
+
+def _check_service(world: World, checks: Checks, name: str) -> list[str]:
+    pulls = world.pull_requests(name)
+    is_draft = len(pulls) == 1 and pulls[0]["draft"] and pulls[0]["state"] == "open"
+    checks.add(f"{name}: one open draft pull request", is_draft, f"{len(pulls)} found")
+    if not is_draft:
+        return [name, SICK[name], "none", "", ""]
+    folder = world.checkout(name, pulls[0]["head"]["ref"])
+    passed, tests = world.tests_pass(folder)
+    checks.add(f"{name}: its own tests pass on the branch", passed, tests)
+    cured, reproduction = world.is_cured(name, folder)
+    checks.add(f"{name}: the fault is gone on the branch", cured, reproduction)
+    tests = "pass" if passed else "[red]fail[/red]"
+    return [name, SICK[name], pulls[0]["html_url"], tests, reproduction]
+
+
+def _check_control(world: World, checks: Checks, name: str) -> list[str]:
+    pulls = world.pull_requests(name)
+    checks.add(f"{name}: no pull request", not pulls, f"{len(pulls)} found")
+    return [name, CONTROLS[name], "none" if not pulls else "[red]unwanted[/red]", "", ""]
+
+
+def _second_tick(stack: Stack, world: World, checks: Checks, monitor: str) -> None:
+    before = world.counts()
+    run_id = stack.prefect.start(monitor, "second tick", _parameters())
+    run = stack.prefect.wait(run_id, RUN_SECONDS, stack.require_alive)
+    _require_completed(stack.prefect, run)
+    _wait_all(stack, PULL, least=1)
+    _wait_all(stack, FIX, least=1)
+    after = world.counts()
+    checks.add("a second tick does nothing twice", before == after, f"{before} then {after}")
+    checks.add("the model was really asked", after.model_calls > 0, f"{after.model_calls} calls")
+    checks.add("the agent really worked", after.sessions > 0, f"{after.sessions} sessions")
+
+
+def _parameters() -> dict[str, Any]:
+    """The deployment's own parameters, but a short window and room for three pull requests."""
+    return {
+        "window": {"minutes": WINDOW_SECONDS / 60, "step_seconds": STEP_SECONDS},
+        "caps": {"new_pull_requests_per_tick": 5},
+    }
+
+
+def _show(
+    stack: Stack,
+    view: View,
+    checks: Checks,
+    rows: list[list[str]],
+    runs: list[dict[str, Any]],
+    model: Model,
+) -> None:
+    columns = ["service", "what is wrong with it", "pull request", "tests", "reproduction"]
+    view.table("What was found, and what came of it", columns, rows)
+    times = [[run["name"], f"{run['total_run_time']:.0f} s"] for run in runs]
+    view.table("How long each stage took", ["run", "time"], times)
+    for failure in checks.failed:
+        view.console.print(f"[red]✗[/red] {failure}", soft_wrap=True)
+    if not checks.failed:
+        view.console.print(f"\n[green]✓[/green] all {len(checks.seen)} checks on the world hold")
+    if model.scripted:
+        view.console.print("Plans and fixes came from the [bold]rehearsal model (scripted)[/bold].")
+    _addresses(stack, view)
+
+
+def _addresses(stack: Stack, view: View) -> None:
+    forge = httpx.URL(stack.settings["GITHUB_URL"])
+    view.console.print(f"Prefect UI  {stack.prefect_url}\nforge       {forge}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
+    return parser.parse_args()
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The Prefect server over REST, as any outsider sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from sandbox.demo.processes import DemoError
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+Json = dict[str, Any]
+
+
+class PrefectApi:
+    """The few calls the demo makes."""
+
+    def __init__(self, url: str) -> None:
+        """`url` ends in ``/api``."""
+        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def is_healthy(self) -> bool:
+        """Whether the server answers."""
+        try:
+            return self._client.get("/health", timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    def has_worker(self, pool: str) -> bool:
+        """Whether a worker polls this pool."""
+        return bool(self._post(f"/work_pools/{pool}/workers/filter", {}))
+
+    def deployment(self, flow: str) -> Json:
+        """The deployment named ``autofix`` of this flow."""
+        found: Json = (
+            self._client.get(f"/deployments/name/{flow}/autofix").raise_for_status().json()
+        )
+        return found
+
+    def pause_schedules(self, deployment_id: str) -> None:
+        """Stop the schedule; runs by hand still start."""
+        self._client.post(f"/deployments/{deployment_id}/pause_deployment").raise_for_status()
+
+    def start(self, deployment_id: str, name: str, parameters: Json) -> str:
+        """Start a run as a person does from the UI; its id."""
+        body = {"name": name, "parameters": parameters, "state": {"type": "SCHEDULED"}}
+        run: Json = self._post(f"/deployments/{deployment_id}/create_flow_run", body)
+        return str(run["id"])
+
+    def runs(self, deployment_id: str) -> list[Json]:
+        """Every run of a deployment, oldest first."""
+        body = {
+            "flow_runs": {"deployment_id": {"any_": [deployment_id]}},
+            "sort": "EXPECTED_START_TIME_ASC",
+        }
+        found: list[Json] = self._post("/flow_runs/filter", body)
+        return found
+
+    def wait(self, run_id: str, seconds: float, alive: Callable[[], None]) -> Json:
+        """The run once it has ended; DemoError when it takes longer."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            alive()
+            run: Json = self._client.get(f"/flow_runs/{run_id}").raise_for_status().json()
+            if run["state_type"] in FINAL:
+                return run
+            time.sleep(0.5)
+        raise DemoError(f"run {run_id} did not end within {seconds:.0f} s")
+
+    def artifact(self, key: str) -> str | None:
+        """The newest artifact with this key."""
+        body = {"artifacts": {"key": {"any_": [key]}}, "limit": 1}
+        found: list[Json] = self._post("/artifacts/latest/filter", body)
+        return str(found[0]["data"]) if found else None
+
+    def _post(self, path: str, body: Json) -> Any:
+        return self._client.post(path, json=body).raise_for_status().json()

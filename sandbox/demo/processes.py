@@ -1,0 +1,116 @@
+"""Background processes with their logs, ended by their own id however the program ends."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+GRACE = 10.0
+"""Seconds between asking a process to end and making it."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+class DemoError(Exception):
+    """What a person needs to know when the demo cannot go on."""
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Processes:
+    """Starts processes, each in a session of its own, and ends all of them on exit."""
+
+    def __init__(self, logs: Path) -> None:
+        """Keep each process's output as a file in `logs`."""
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path
+    ) -> None:
+        """Start one process under this name."""
+        with (self._logs / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+
+    def wait_until(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait for this process to be ready; DemoError when it ends before, or takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.require_running(name)
+            if time.monotonic() > deadline:
+                raise DemoError(f"{name} was not ready within {seconds:.0f} s{self._tail(name)}")
+            time.sleep(0.25)
+
+    def require_running(self, name: str) -> None:
+        """DemoError with the end of its log when this process has ended."""
+        status = self._running[name].poll()
+        if status is not None:
+            raise DemoError(f"{name} ended with exit status {status}{self._tail(name)}")
+
+    def __enter__(self) -> Self:
+        """End everything when the block is left."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End everything, the newest first."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask every process to end, newest first, and make those that do not."""
+        for process in reversed(self._running.values()):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for process in reversed(self._running.values()):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+            _end_group(process.pid)
+            process.wait()
+        self._running.clear()
+
+    def _tail(self, name: str) -> str:
+        text = (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        lines = text.strip().splitlines()[-8:]
+        return ":\n  " + "\n  ".join(lines) if lines else ""
+
+
+def _end_group(pid: int) -> None:
+    """What is left of a process's own session."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _end_with_parent() -> None:
+    """On Linux a child gets SIGTERM when the demo itself is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,178 @@
+"""Everything that runs during the demo: the sandbox, Prefect with a worker, and OpenCode."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.demo.prefect_api import PrefectApi
+from sandbox.demo.processes import DemoError, Processes, free_port
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "OPENCODE_BIN")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model the demo runs on."""
+
+    environment: dict[str, str]
+    name: str
+    scripted: bool
+
+
+class Stack:
+    """Addresses and processes of one demo; everything lies below `root`."""
+
+    def __init__(self, root: Path, processes: Processes) -> None:
+        """Nothing is started yet."""
+        self.root = root
+        self.processes = processes
+        self.world: dict[str, Any] = {}
+        self.prefect_url = f"http://127.0.0.1:{free_port()}"
+        self.opencode_url = f"http://127.0.0.1:{free_port()}"
+        self.opencode_password = secrets.token_urlsafe(24)
+        self.prefect = PrefectApi(f"{self.prefect_url}/api")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The product's settings, ready-made by the sandbox."""
+        found: dict[str, str] = self.world["settings"]
+        return found
+
+    def start_base(self) -> None:
+        """The Prefect server and the sandbox, at the same time."""
+        port = self.prefect_url.rpartition(":")[2]
+        command = [sys.executable, "-m", "prefect", "server", "start"]
+        self.processes.start(
+            "prefect-server",
+            [*command, "--host", "127.0.0.1", "--port", port],
+            self._environment(),
+            PROJECT,
+        )
+        ready = self.root / "world.json"
+        self.processes.start(
+            "sandbox",
+            [
+                sys.executable,
+                "-m",
+                "sandbox",
+                "--root",
+                str(self.root / "world"),
+                "--ready",
+                str(ready),
+            ],
+            self._environment(),
+            PROJECT,
+        )
+        self.processes.wait_until("sandbox", ready.exists, 60)
+        self.world = json.loads(ready.read_text(encoding="utf-8"))
+
+    def start_agent(self, model: Model) -> None:
+        """The OpenCode server, with nothing in its environment that the agent must not have."""
+        home = self.root / "agent"
+        home.mkdir()
+        host, _, port = self.opencode_url.removeprefix("http://").partition(":")
+        environment = {
+            **self._passed_on(),
+            "HOME": str(home),
+            "OPENCODE_HOST": host,
+            "OPENCODE_PORT": port,
+            "OPENCODE_SERVER_PASSWORD": self.opencode_password,
+            **model.environment,
+        }
+        script = PROJECT / "opencode" / "serve.sh"
+        self.processes.start("opencode", ["bash", str(script)], environment, home)
+        self.processes.wait_until("opencode", self._agent_is_healthy, 60)
+
+    def deploy(self) -> None:
+        """The flows from prefect.yaml, through the same command a person runs."""
+        self.processes.wait_until("prefect-server", self.prefect.is_healthy, 120)
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.deploy"],
+            cwd=PROJECT,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        if done.returncode:
+            raise DemoError(f"the flows could not be deployed:\n{done.stdout}{done.stderr}")
+
+    def start_worker(self, model: Model) -> None:
+        """A process worker that holds the product's settings."""
+        environment = {
+            **self._environment(),
+            **self.settings,
+            **model.environment,
+            "OPENCODE_URL": self.opencode_url,
+            "OPENCODE_SERVER_PASSWORD": self.opencode_password,
+            "OPENCODE_WORKSPACE": str(self.root / "agent" / "work"),
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+        }
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "autofix"]
+        self.processes.start(
+            "prefect-worker", [*command, "--type", "process"], environment, PROJECT
+        )
+        self.processes.wait_until("prefect-worker", lambda: self.prefect.has_worker("autofix"), 60)
+
+    def model(self) -> Model:
+        """The rehearsal model, or a real one when a key is set."""
+        key = os.environ.get("OPENAI_API_KEY")
+        if not key:
+            names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AUTOFIX_MODEL", "AUTOFIX_AGENT_MODEL")
+            chosen = {name: self.settings[name] for name in names}
+            return Model(chosen, "rehearsal model (scripted)", scripted=True)
+        base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
+        planner = os.environ.get("AUTOFIX_MODEL", "openai:gpt-5")
+        agent = os.environ.get("AUTOFIX_AGENT_MODEL", planner.replace(":", "/", 1))
+        chosen = {
+            "OPENAI_API_KEY": key,
+            "OPENAI_BASE_URL": base,
+            "AUTOFIX_MODEL": planner,
+            "AUTOFIX_AGENT_MODEL": agent,
+        }
+        return Model(chosen, f"{planner} and {agent}", scripted=False)
+
+    def require_alive(self) -> None:
+        """DemoError when something that must run has ended."""
+        for name in ("prefect-server", "sandbox", "opencode", "prefect-worker"):
+            self.processes.require_running(name)
+
+    def _agent_is_healthy(self) -> bool:
+        try:
+            answer = httpx.get(
+                f"{self.opencode_url}/global/health",
+                auth=("opencode", self.opencode_password),
+                timeout=2,
+                trust_env=False,
+            )
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
+
+    def _environment(self) -> dict[str, str]:
+        home = self.root / "home"
+        home.mkdir(exist_ok=True)
+        return {
+            **self._passed_on(),
+            "HOME": str(home),
+            "PREFECT_HOME": str(self.root / "prefect"),
+            "PREFECT_API_URL": f"{self.prefect_url}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "AUTOFIX_DIR": str(PROJECT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def _passed_on(self) -> dict[str, str]:
+        return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

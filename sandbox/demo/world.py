@@ -1,0 +1,118 @@
+"""What the demo checks: the world itself, never the product's own logs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.demo.stack import PROJECT, Stack
+
+SICK = {
+    "catalog-api": "memory grows with every request until the limit kills it",
+    "orders-web": "one page asks its database once per row",
+    "billing-api": "one route fails for some customers",
+}
+CONTROLS = {
+    "image-resizer": "CPU in short spikes, healthy",
+    "search-api": "busy: high CPU, fast, no errors",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much was done so far, as the other sides counted it."""
+
+    model_calls: int
+    sessions: int
+    pull_requests: int
+
+
+@dataclass
+class Checks:
+    """Each thing that was looked at, and what was seen."""
+
+    seen: list[tuple[str, bool, str]] = field(default_factory=list)
+
+    def add(self, what: str, holds: bool, detail: str = "") -> None:
+        """One look."""
+        self.seen.append((what, holds, detail))
+
+    @property
+    def failed(self) -> list[str]:
+        """What did not hold."""
+        return [f"{what}: {detail}" if detail else what for what, ok, detail in self.seen if not ok]
+
+
+class World:
+    """The forge, the model and the agent's server, asked from outside."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Talk to what the stack started."""
+        self._stack = stack
+        self._http = httpx.Client(timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def repository(self, service: str) -> str:
+        """``owner/name`` a service is deployed from."""
+        return str(self._stack.world["services"][service]["repository"])
+
+    def pull_requests(self, service: str) -> list[dict[str, Any]]:
+        """Every pull request of a service's repository, closed ones too."""
+        url = f"{self._stack.settings['GITHUB_API_URL']}/repos/{self.repository(service)}/pulls"
+        token = self._stack.settings["GITHUB_TOKEN"]
+        answer = self._http.get(
+            url, params={"state": "all"}, headers={"Authorization": f"Bearer {token}"}
+        )
+        found: list[dict[str, Any]] = answer.raise_for_status().json()
+        return found
+
+    def counts(self) -> Counts:
+        """Model calls, agent sessions and pull requests until now."""
+        return Counts(
+            model_calls=self._model_calls(),
+            sessions=self._sessions(),
+            pull_requests=sum(len(self.pull_requests(s)) for s in (*SICK, *CONTROLS)),
+        )
+
+    def checkout(self, service: str, branch: str) -> Path:
+        """A fresh clone of a service's repository at a branch."""
+        folder = self._stack.root / "checkouts" / f"{service}-{branch.replace('/', '-')}"
+        url = f"{self._stack.settings['GITHUB_URL']}/{self.repository(service)}.git"
+        clone = ["git", "clone", "--quiet", "--branch", branch, url, str(folder)]
+        subprocess.run(clone, check=True, capture_output=True)
+        return folder
+
+    def tests_pass(self, folder: Path) -> tuple[bool, str]:
+        """A service's own tests, run in a checkout."""
+        return _run([sys.executable, "-m", "unittest"], folder)
+
+    def is_cured(self, service: str, folder: Path) -> tuple[bool, str]:
+        """Whether the fault cannot be reproduced with the code in this checkout."""
+        return _run([sys.executable, "-m", "sandbox.reproduce", service, str(folder)], PROJECT)
+
+    def _model_calls(self) -> int:
+        base = httpx.URL(self._stack.settings["OPENAI_BASE_URL"])
+        answer = self._http.get(base.copy_with(path="/_sandbox/requests"))
+        calls: dict[str, int] = answer.raise_for_status().json()
+        return sum(n for what, n in calls.items() if what.startswith("POST") and "/v1/" in what)
+
+    def _sessions(self) -> int:
+        answer = self._http.get(
+            f"{self._stack.opencode_url}/experimental/session",
+            auth=("opencode", self._stack.opencode_password),
+        )
+        return len(answer.raise_for_status().json())
+
+
+def _run(command: list[str], cwd: Path) -> tuple[bool, str]:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return done.returncode == 0, lines[-1] if lines else ""

@@ -1,0 +1,107 @@
+"""Starts the next stage as a run of its own: once per key, found before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterIdempotencyKey,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.states import AwaitingRetry
+from prefect.utilities.urls import url_for
+
+from autofix.detect.incidents import Turn
+from autofix.models import Model
+
+MAX_RUNS = 3
+"""How often one run may be brought back after a crash."""
+
+
+class Started(Model):
+    """A run of the next stage, new or found."""
+
+    run_id: str
+    name: str
+    url: str
+    new: bool
+
+
+def work_tags(work_ids: Iterable[str]) -> list[str]:
+    """The tags by which the runs that took these turns are found again."""
+    return [f"work:{work_id}" for work_id in work_ids]
+
+
+@task(name="start run", task_run_name="start {name}", cache_policy=NO_CACHE)
+def start_run(
+    deployment: str, name: str, key: str, parameters: dict[str, Any], tags: list[str]
+) -> Started:
+    """The run with this key: found, brought back when it had crashed, else started.
+
+    Args:
+        deployment: ``flow-name/deployment-name``.
+        name: what the UI lists it under.
+        key: idempotency key; a second call with it never makes a second run.
+        parameters: JSON, at most 512 KiB.
+        tags: see `work_tags`.
+    """
+    with get_client(sync_client=True) as client:
+        found = _find_by_key(client, key)
+        if found is not None:
+            _bring_back(client, found)
+            return _started(found, new=False)
+    run: FlowRun = run_deployment(
+        deployment,
+        parameters=parameters,
+        idempotency_key=key,
+        flow_run_name=name,
+        tags=tags,
+        timeout=0,
+        as_subflow=False,
+    )
+    return _started(run, new=True)
+
+
+def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
+    """How the runs stand that took these turns, by work id; crashed ones are brought back.
+
+    A work id without any run is not in the result.
+    """
+    turns: dict[str, Turn] = {}
+    with get_client(sync_client=True) as client:
+        for work_id in work_ids:
+            tags = FlowRunFilterTags(all_=work_tags([work_id]))
+            runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags), limit=50)
+            if not runs:
+                continue
+            for run in runs:
+                _bring_back(client, run)
+            newest = max(runs, key=lambda run: run.created or run.expected_start_time)
+            state = newest.state
+            failed = state is not None and (state.is_failed() or state.is_crashed())
+            turns[work_id] = Turn(failed_at=state.timestamp if failed and state else None)
+    return turns
+
+
+def _find_by_key(client: SyncPrefectClient, key: str) -> FlowRun | None:
+    by_key = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=[key]))
+    runs = client.read_flow_runs(flow_run_filter=by_key, limit=1)
+    return runs[0] if runs else None
+
+
+def _bring_back(client: SyncPrefectClient, run: FlowRun) -> None:
+    if run.state is not None and run.state.is_crashed() and run.run_count < MAX_RUNS:
+        get_run_logger().info("run %s had crashed; it is started again", run.name)
+        client.set_flow_run_state(run.id, AwaitingRetry(message="brought back after a crash"))
+
+
+def _started(run: FlowRun, *, new: bool) -> Started:
+    url = url_for("flow-run", run.id) or ""
+    return Started(run_id=str(run.id), name=run.name, url=url, new=new)

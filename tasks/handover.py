@@ -1,0 +1,63 @@
+"""Hands affected services to the next flow, and repositories to the one after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from prefect.runtime import flow_run
+
+from autofix.change.ids import fix_id
+from autofix.models import Architecture, ServiceContext
+from autofix.parameters import Autonomy, Caps
+from autofix.report import render_architecture
+from tasks.detect import Due
+from tasks.dispatch import Started, start_run, work_tags
+
+PULL_DEPLOYMENT = "pull_service_context/autofix"
+FIX_DEPLOYMENT = "generate_fix/autofix"
+
+
+def hand_to_context(
+    due: Due, architecture: Architecture, step: timedelta, *, autonomy: Autonomy, caps: Caps
+) -> Started:
+    """One pull_service_context for all incidents of this tick, keyed by the monitor's run."""
+    names = ", ".join(incident.service.name for incident in due.incidents)
+    return start_run(
+        PULL_DEPLOYMENT,
+        name=f"context of {names}"[:120],
+        key=f"pull-service-context/{flow_run.get_id()}",
+        parameters={
+            "incidents": [incident.model_dump(mode="json") for incident in due.incidents],
+            "architecture": architecture.model_dump(mode="json"),
+            "step_seconds": step.total_seconds(),
+            "autonomy": autonomy.value,
+            "caps": caps.model_dump(mode="json"),
+        },
+        tags=work_tags(incident.work_id for incident in due.incidents),
+    )
+
+
+def hand_to_fix(
+    repository: str,
+    contexts: Sequence[ServiceContext],
+    architecture: Architecture,
+    *,
+    autonomy: Autonomy,
+    caps: Caps,
+) -> Started:
+    """One generate_fix for one repository, keyed by its fix id."""
+    work_ids = [context.incident.work_id for context in contexts]
+    return start_run(
+        FIX_DEPLOYMENT,
+        name=f"fix {repository}",
+        key=f"generate-fix/{fix_id(work_ids)}/{autonomy.value}",
+        parameters={
+            "repository": repository,
+            "contexts": [context.model_dump(mode="json") for context in contexts],
+            "architecture": render_architecture(architecture),
+            "autonomy": autonomy.value,
+            "caps": caps.model_dump(mode="json"),
+        },
+        tags=work_tags(work_ids),
+    )

@@ -1,0 +1,40 @@
+"""Shells around `autofix.investigate`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from prefect import task
+
+from autofix.investigate.evidence import gather_evidence
+from autofix.investigate.verdict import judge
+from autofix.models import Architecture, Incident, ServiceContext
+from autofix.observe.railway import RailwayClient
+from autofix.redact import redactor
+from autofix.settings import load_settings
+from tasks.options import REMOTE, make_key
+
+
+def _key(_: object, arguments: dict[str, Any]) -> str:
+    incident = arguments["incident"]
+    return make_key("context", incident.work_id, incident.window.model_dump_json())
+
+
+@task(
+    name="pull context",
+    task_run_name="pull context of {incident.service.name}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=_key,
+    **REMOTE,
+)
+def pull_context(incident: Incident, architecture: Architecture, step: timedelta) -> ServiceContext:
+    """Logs, deployments and metrics of one affected service, and what they call for."""
+    settings = load_settings()
+    with RailwayClient(settings) as client:
+        summary, evidence = gather_evidence(
+            client, incident, architecture, step, redactor(settings.secret_values())
+        )
+    verdict = judge(incident, evidence)
+    return ServiceContext(incident=incident, summary=summary, evidence=evidence, verdict=verdict)

@@ -1,0 +1,79 @@
+"""Shells around `autofix.plan`."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from prefect import task
+
+from autofix.change.ids import fix_id
+from autofix.models import PlanResult, ServiceContext
+from autofix.parameters import Caps
+from autofix.plan.planner import LangChainPlanner
+from autofix.plan.policy import PolicyResult, judge_plan
+from autofix.plan.prompt import PROMPT_VERSION, render_prompt
+from autofix.redact import redactor
+from autofix.settings import load_settings
+from tasks.options import REMOTE, make_key
+
+
+def _fix_id(contexts: list[ServiceContext]) -> str:
+    return fix_id(context.incident.work_id for context in contexts)
+
+
+def _digest(contexts: list[ServiceContext], architecture: str) -> str:
+    texts = [context.model_dump_json() for context in contexts]
+    return hashlib.sha256("\0".join([*texts, architecture]).encode()).hexdigest()
+
+
+def _key(_: object, arguments: dict[str, Any]) -> str:
+    contexts = arguments["contexts"]
+    return make_key(
+        "plan",
+        _fix_id(contexts),
+        _digest(contexts, arguments["architecture"]),
+        PROMPT_VERSION,
+        load_settings().autofix_model,
+    )
+
+
+@task(
+    name="write plan",
+    task_run_name="write plan for {repository}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=_key,
+    **REMOTE,
+)
+def write_plan(
+    repository: str, contexts: list[ServiceContext], architecture: str, caps: Caps
+) -> PlanResult:
+    """One model call for one fix id and evidence digest, whichever run asks."""
+    settings = load_settings()
+    door = redactor(settings.secret_values())
+    prompt = render_prompt(
+        repository,
+        door(architecture),
+        contexts,
+        # the same fix and evidence give the same prompt; nobody outside can know it beforehand
+        nonce=_nonce(settings.secret_values(), contexts),
+        max_tokens=caps.plan_input_tokens,
+    )
+    return LangChainPlanner(settings).plan(prompt)
+
+
+@task(name="judge plan", task_run_name="judge plan for {repository}")
+def check_plan(
+    repository: str,  # noqa: ARG001 - names the run
+    plan: PlanResult,
+    contexts: list[ServiceContext],
+    caps: Caps,
+) -> PolicyResult:
+    """May this plan go on to an agent?"""
+    return judge_plan(plan.plan, contexts, minimum_confidence=caps.minimum_confidence)
+
+
+def _nonce(secrets: tuple[str, ...], contexts: list[ServiceContext]) -> str:
+    text = "\0".join([*sorted(secrets), _fix_id(contexts)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,146 @@
+"""No network but loopback, settings from nowhere but the test, builders for the nouns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from autofix.models import (
+    Deployment,
+    EvidenceItem,
+    Finding,
+    Incident,
+    Service,
+    ServiceContext,
+    ServiceKind,
+    ServiceSummary,
+    Severity,
+    Signal,
+    Verdict,
+    VerdictKind,
+    Window,
+)
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+WINDOW = Window.ending(NOW, timedelta(minutes=30))
+_SETTINGS = ("RAILWAY_", "OPENAI_", "OPENCODE_", "GITHUB_", "AUTOFIX_")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the person's own environment or `.env` reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(_SETTINGS):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def window() -> Window:
+    return WINDOW
+
+
+@pytest.fixture
+def make_service() -> Callable[..., Service]:
+    def make(name: str = "billing-api", **fields: Any) -> Service:
+        deployment = Deployment(
+            id=f"dep-{name}",
+            service_id=f"svc-{name}",
+            status="SUCCESS",
+            created_at=NOW - timedelta(days=1),
+            commit="c" * 40,
+            commit_message="Add tax lines",
+            repository=f"acme/{name}",
+            branch="main",
+        )
+        defaults: dict[str, Any] = {
+            "id": f"svc-{name}",
+            "name": name,
+            "kind": ServiceKind.web,
+            "repository": f"acme/{name}",
+            "branch": "main",
+            "domains": (f"{name}.example.test",),
+            "deployment": deployment,
+        }
+        return Service(**(defaults | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_finding() -> Callable[..., Finding]:
+    def make(service: str = "billing-api", **fields: Any) -> Finding:
+        defaults: dict[str, Any] = {
+            "ts": NOW,
+            "service_id": f"svc-{service}",
+            "service": service,
+            "signal": Signal.http_5xx,
+            "severity": Severity.critical,
+            "onset": NOW - timedelta(minutes=25),
+            "value": 6.2,
+            "threshold": 5.0,
+            "unit": "%",
+            "reason": "5xx 6.2 % over 30 min (threshold 5.0 %), 1,240 requests, since 14:05 UTC",
+        }
+        return Finding(**(defaults | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_context(
+    make_service: Callable[..., Service], make_finding: Callable[..., Finding]
+) -> Callable[..., ServiceContext]:
+    def make(name: str = "billing-api", *, items: int = 2, **fields: Any) -> ServiceContext:
+        service = fields.pop("service", None) or make_service(name)
+        evidence = tuple(
+            EvidenceItem(
+                id=f"E{i}",
+                source="deployment log",
+                start=WINDOW.start,
+                end=WINDOW.end,
+                why="errors in the window",
+                text=f"line {i} of {name}",
+            )
+            for i in range(1, items + 1)
+        )
+        incident = Incident(
+            fingerprint="0123456789",
+            environment_id="env-1",
+            service=service,
+            findings=(make_finding(name),),
+            onset=NOW - timedelta(minutes=25),
+            deployed_commit="c" * 40,
+            window=WINDOW,
+        )
+        defaults: dict[str, Any] = {
+            "incident": incident,
+            "summary": ServiceSummary(
+                service_id=service.id,
+                window=WINDOW,
+                requests=1240,
+                status_codes={200: 1163, 500: 77},
+                p50_ms=12.0,
+                p95_ms=48.0,
+                p99_ms=80.0,
+            ),
+            "evidence": evidence,
+            "verdict": Verdict(
+                kind=VerdictKind.code_fix, reason="errors in our code", evidence=("E1",)
+            ),
+        }
+        return ServiceContext(**(defaults | fields))
+
+    return make
