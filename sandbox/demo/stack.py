@@ -32,9 +32,10 @@ class Model:
 class Stack:
     """Addresses and processes of one demo; everything lies below `root`."""
 
-    def __init__(self, root: Path, processes: Processes) -> None:
-        """Nothing is started yet."""
+    def __init__(self, root: Path, processes: Processes, healthy: tuple[str, ...] = ()) -> None:
+        """Nothing is started yet; the `healthy` services are deployed without their fault."""
         self.root = root
+        self._healthy = healthy
         self.processes = processes
         self.world: dict[str, Any] = {}
         self.prefect_url = f"http://127.0.0.1:{free_port()}"
@@ -51,27 +52,19 @@ class Stack:
     def start_base(self) -> None:
         """The Prefect server and the sandbox, at the same time."""
         port = self.prefect_url.rpartition(":")[2]
-        command = [sys.executable, "-m", "prefect", "server", "start"]
+        server = [sys.executable, "-m", "prefect", "server", "start"]
         self.processes.start(
             "prefect-server",
-            [*command, "--host", "127.0.0.1", "--port", port],
+            [*server, "--host", "127.0.0.1", "--port", port],
             self._environment(),
             PROJECT,
         )
         ready = self.root / "world.json"
+        command = [sys.executable, "-m", "sandbox", "--root", str(self.root / "world")]
+        if self._healthy:
+            command += ["--healthy", *self._healthy]
         self.processes.start(
-            "sandbox",
-            [
-                sys.executable,
-                "-m",
-                "sandbox",
-                "--root",
-                str(self.root / "world"),
-                "--ready",
-                str(ready),
-            ],
-            self._environment(),
-            PROJECT,
+            "sandbox", [*command, "--ready", str(ready)], self._environment(), PROJECT
         )
         self.processes.wait_until("sandbox", ready.exists, 60)
         self.world = json.loads(ready.read_text(encoding="utf-8"))
