@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ import httpx
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "autofix"
 POOL_CONCURRENCY = 4
 """Runs at once; each is a process of some 200 MB."""
+HEARTBEAT_SECONDS = 60
+"""As prefect.yaml sets it for every run."""
 
 
 def deploy() -> int:
@@ -33,6 +40,7 @@ def deploy() -> int:
     try:
         with get_client(sync_client=True) as client:
             _ensure_pool(client)
+            _ensure_automation(client, _lost_runs())
     except httpx.ConnectError:
         print(  # noqa: T201
             "no Prefect server answers: start one (prefect server start) and set PREFECT_API_URL",
@@ -62,7 +70,9 @@ def find_unknown_parameters(file: Path) -> list[str]:
     problems: list[str] = []
     for deployment in _load(file)["deployments"]:
         entrypoint, parameters = deployment["entrypoint"], deployment.get("parameters", {})
-        flow = load_flow_from_entrypoint(str(file.parent / entrypoint), use_placeholder_flow=False)
+        flow: Any = load_flow_from_entrypoint(
+            str(file.parent / entrypoint), use_placeholder_flow=False
+        )
         known = set(flow.parameters.properties)
         unknown = sorted(set(parameters) - known)
         problems += [f"prefect.yaml: {entrypoint} has no parameter {name!r}" for name in unknown]
@@ -88,6 +98,45 @@ def _ensure_pool(client: SyncPrefectClient) -> None:
         )
     except ObjectAlreadyExists:
         client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
+
+
+def _lost_runs() -> AutomationCore:
+    """A run that sends no heartbeat any more is marked crashed, so that its slot is free again.
+
+    Without it a run whose process and worker both died stays Running for ever. The next tick of the
+    monitor brings a crashed run back, at most a few times.
+    """
+    ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed")}
+    ended |= {f"prefect.flow-run.{state}" for state in ("Cancelled", "AwaitingRetry")}
+    return AutomationCore(
+        name="autofix: a lost run is marked crashed",
+        description="No heartbeat for three of its intervals.",
+        trigger=EventTrigger(
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.autofix"}
+            ),
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *ended},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=3 * HEARTBEAT_SECONDS),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, message="no heartbeat: its process or worker is gone"
+            )
+        ],
+    )
+
+
+def _ensure_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+    found = client.read_automations_by_name(wanted.name)
+    if found:
+        client.update_automation(found[0].id, wanted)
+    else:
+        client.create_automation(wanted)
 
 
 def _load(file: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from tasks.change import (
     check_change,
     collect_change,
     find_existing,
-    open_pull_request,
     one_at_a_time,
+    open_pull_request,
     prepare_fix,
     push_change,
     work_on_plan,
@@ -49,7 +49,9 @@ def generate_fix(
         if not policy.allowed:
             return report_stop(repository, "; ".join(policy.reasons))
         if autonomy is Autonomy.plan:
-            return report_stop(repository, "autonomy is `plan`: the next level would start an agent")
+            return report_stop(
+                repository, "autonomy is `plan`: the next level would start an agent"
+            )
         session = work_on_plan(fix, plan, contexts, architecture, caps)
         change = collect_change(fix, session)
         gate = check_change(fix, change, session, contexts, caps)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -57,15 +58,16 @@ def start_run(
         if found is not None:
             _bring_back(client, found)
             return _started(found, new=False)
-    run: FlowRun = run_deployment(
+    made = run_deployment(
         deployment,
         parameters=parameters,
         idempotency_key=key,
         flow_run_name=name,
-        tags=tags,
+        tags=["autofix", *tags],
         timeout=0,
         as_subflow=False,
     )
+    run = cast("FlowRun", made)  # typed as possibly awaitable; it is not in synchronous code
     return _started(run, new=True)
 
 
@@ -83,7 +85,7 @@ def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
                 continue
             for run in runs:
                 _bring_back(client, run)
-            newest = max(runs, key=lambda run: run.created or run.expected_start_time)
+            newest = max(runs, key=_created)
             state = newest.state
             failed = state is not None and (state.is_failed() or state.is_crashed())
             turns[work_id] = Turn(failed_at=state.timestamp if failed and state else None)
@@ -100,6 +102,10 @@ def _bring_back(client: SyncPrefectClient, run: FlowRun) -> None:
     if run.state is not None and run.state.is_crashed() and run.run_count < MAX_RUNS:
         get_run_logger().info("run %s had crashed; it is started again", run.name)
         client.set_flow_run_state(run.id, AwaitingRetry(message="brought back after a crash"))
+
+
+def _created(run: FlowRun) -> datetime:
+    return run.created or datetime.min.replace(tzinfo=UTC)
 
 
 def _started(run: FlowRun, *, new: bool) -> Started:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,7 +30,9 @@ from autofix.models import (
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="prefect-"))  # read at import
+if "PREFECT_HOME" not in os.environ:  # read when prefect is imported
+    os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
+    atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 WINDOW = Window.ending(NOW, timedelta(minutes=30))
