@@ -1,0 +1,18 @@
+CREATE TABLE IF NOT EXISTS customers (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS orders (
+  id INTEGER PRIMARY KEY,
+  customer_id INTEGER NOT NULL,
+  placed_on TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS order_items (
+  id INTEGER PRIMARY KEY,
+  order_id INTEGER NOT NULL,
+  product TEXT NOT NULL,
+  quantity INTEGER NOT NULL,
+  price_cents INTEGER NOT NULL
+);
