@@ -428,6 +428,8 @@ class SessionResult(Model):
     cost: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
+    model: str = ""
+    """The agent's model, as the server names it."""
 
 
 class Denial(Model):

@@ -1,0 +1,284 @@
+"""Watches one session of the agent to its typed end.
+
+Read first: a turn that finished, failed or was aborted is final, because posting the same ids
+again would run and bill it again. The prompt is posted only when there is no answer, or when a
+dead server cut the turn. Polling is the truth; a busy status alone proves nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from autofix.change.ids import message_id, part_id, session_id
+from autofix.change.opencode import OpencodeClient
+from autofix.change.turn import Turn, TurnState, read_turn
+from autofix.change.workspace import Workspace, fetch_head
+from autofix.errors import OpencodeError
+from autofix.models import Model, SessionEnd, SessionResult, Todo
+
+_REFUSAL = "Not permitted here. Go on without it, inside the clone and with the tools you have."
+_ENDED_AT_CAP = "it was stopped at this limit: {limit}"
+
+
+class FixJob(Model):
+    """What the agent is asked to do, and where."""
+
+    workspace: Workspace
+    title: str
+    prompt: str
+    work_ids: tuple[str, ...]
+    purpose: str = "fix"
+
+    @property
+    def session_id(self) -> str:
+        """The session of this fix."""
+        return session_id(self.workspace.fix_id)
+
+    @property
+    def message_id(self) -> str:
+        """The prompt of this purpose."""
+        return message_id(self.workspace.fix_id, self.purpose)
+
+
+class SessionLimits(Model):
+    """Where a session ends, whatever the agent says."""
+
+    length: timedelta = timedelta(minutes=30)
+    steps: int = 120
+    cost: float = 5.0
+    """US dollars; counts only when the server knows the model's prices."""
+    poll: timedelta = timedelta(seconds=1.5)
+    start_grace: timedelta = timedelta(seconds=45)
+    """How long a posted prompt may show no sign of life before it is posted again."""
+    lost_after: timedelta = timedelta(minutes=3)
+    """How long the server may be unreachable."""
+    posts: int = 3
+
+
+class Progress(Model):
+    """What a watcher is told whenever it changes."""
+
+    state: TurnState
+    steps: int
+    cost: float
+    commands: int
+    last_command: str
+    todos: tuple[Todo, ...]
+
+
+def supervise(
+    client: OpencodeClient,
+    job: FixJob,
+    limits: SessionLimits,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> SessionResult:
+    """Submit the job unless that was done before, watch it, and say how it ended.
+
+    Args:
+        client: of the server that holds the workspace.
+        job: the prompt and its workspace.
+        limits: deadline, caps and patience.
+        clock: seconds that only rise.
+        sleep: waits between two looks.
+        on_progress: called with each change.
+
+    Raises:
+        OpencodeError: the session could not be made at all. Everything after that is an end.
+    """
+    return _Watch(client, job, limits, clock, sleep, on_progress).run()
+
+
+class _Watch:
+    def __init__(
+        self,
+        client: OpencodeClient,
+        job: FixJob,
+        limits: SessionLimits,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._client, self._job, self._limits = client, job, limits
+        self._clock, self._sleep, self._on_progress = clock, sleep, on_progress
+        self._directory = job.workspace.directory
+        self._turn = Turn(state=TurnState.absent)
+        self._todos: tuple[Todo, ...] = ()
+        self._refused: set[str] = set()
+        self._posts = 0
+        self._spent_before = 0.0
+        self._started = self._seen_alive = self._answered = clock()
+        self._told: Progress | None = None
+
+    def run(self) -> SessionResult:
+        self._client.ensure_session(
+            self._job.session_id,
+            self._directory,
+            title=self._job.title,
+            metadata={"fix": self._job.workspace.fix_id, "work": list(self._job.work_ids)},
+        )
+        self._turn = self._read()
+        self._spent_before = self._turn.seconds
+        while True:
+            end = self._look()
+            if end is not None:
+                return self._close(*end)
+            self._sleep(self._limits.poll.total_seconds())
+
+    def _look(self) -> tuple[SessionEnd, str] | None:
+        """One look: the end if there is one."""
+        try:
+            # in this order: a turn that ends in between is then seen as ended, not as cut
+            busy = self._job.session_id in self._client.fetch_status(self._directory)
+            self._turn = self._read()
+            self._refuse_permissions()
+            self._tell()
+            self._answered = self._clock()
+        except OpencodeError as error:
+            if self._clock() - self._answered > self._limits.lost_after.total_seconds():
+                return SessionEnd.lost, str(error)
+            return self._over_time()
+        final = self._final()
+        if final is not None:
+            return final
+        limit = self._over_limit() or self._over_time()
+        if limit is not None:
+            return limit
+        return self._go_on(busy)
+
+    def _read(self) -> Turn:
+        messages = self._client.fetch_messages(self._job.session_id, self._directory)
+        return read_turn(messages, self._job.message_id)
+
+    def _final(self) -> tuple[SessionEnd, str] | None:
+        match self._turn.state:
+            case TurnState.finished:
+                return SessionEnd.completed, ""
+            case TurnState.failed:
+                return SessionEnd.failed, self._turn.reason
+            case TurnState.aborted:
+                # by whom is not stored: an earlier supervisor at a limit, or a person
+                return (
+                    self._over_limit()
+                    or self._over_time()
+                    or (
+                        SessionEnd.failed,
+                        self._turn.reason,
+                    )
+                )
+            case _:
+                return None
+
+    def _over_limit(self) -> tuple[SessionEnd, str] | None:
+        if self._turn.steps >= self._limits.steps:
+            return SessionEnd.step_limit, _ENDED_AT_CAP.format(limit=f"{self._limits.steps} steps")
+        if self._turn.cost >= self._limits.cost:
+            return SessionEnd.cost_limit, _ENDED_AT_CAP.format(limit=f"${self._limits.cost:g}")
+        return None
+
+    def _over_time(self) -> tuple[SessionEnd, str] | None:
+        spent = self._spent_before + self._clock() - self._started
+        if spent < self._limits.length.total_seconds():
+            return None
+        minutes = self._limits.length.total_seconds() / 60
+        return SessionEnd.deadline, _ENDED_AT_CAP.format(limit=f"{minutes:g} minutes")
+
+    def _go_on(self, busy: bool) -> tuple[SessionEnd, str] | None:
+        """Post when nothing runs: at once the first time, later only after some patience."""
+        now = self._clock()
+        if busy:
+            self._seen_alive = now
+            return None
+        waited = now - self._seen_alive
+        if self._posts and waited < self._limits.start_grace.total_seconds():
+            return None
+        if self._posts >= self._limits.posts:
+            return SessionEnd.failed, "the server did not start the turn: is the model known to it?"
+        self._post()
+        self._seen_alive = now
+        return None
+
+    def _post(self) -> None:
+        self._posts += 1
+        try:
+            self._client.post_prompt(
+                self._job.session_id,
+                self._directory,
+                message_id=self._job.message_id,
+                part_id=part_id(self._job.workspace.fix_id, self._job.purpose),
+                text=self._job.prompt,
+            )
+        except OpencodeError:
+            return  # whether it arrived is read from the messages at the next look
+
+    def _refuse_permissions(self) -> None:
+        for request in self._client.fetch_permissions(self._directory):
+            if request.id not in self._refused:
+                self._client.reject_permission(request.id, self._directory, _REFUSAL)
+                self._refused.add(request.id)
+
+    def _tell(self) -> None:
+        self._todos = self._client.fetch_todos(self._job.session_id, self._directory)
+        commands = self._turn.commands
+        progress = Progress(
+            state=self._turn.state,
+            steps=self._turn.steps,
+            cost=self._turn.cost,
+            commands=len(commands),
+            last_command=commands[-1].command if commands else "",
+            todos=self._todos,
+        )
+        if progress != self._told:
+            self._told = progress
+            self._on_progress(progress)
+
+    def _close(self, end: SessionEnd, reason: str) -> SessionResult:
+        if self._turn.state in {TurnState.absent, TurnState.open}:
+            self._stop()
+        head, end, reason = self._head(end, reason)
+        self._quietly(lambda: self._client.dispose(self._directory))
+        turn = self._turn
+        return SessionResult(
+            end=end,
+            reason=reason,
+            session_id=self._job.session_id,
+            directory=self._directory,
+            base=self._job.workspace.base,
+            head=head,
+            todos=self._todos,
+            commands=turn.commands,
+            answer=turn.answer,
+            steps=turn.steps,
+            cost=turn.cost,
+            input_tokens=turn.input_tokens,
+            output_tokens=turn.output_tokens,
+            model=turn.model,
+        )
+
+    def _stop(self) -> None:
+        self._quietly(lambda: self._client.abort(self._job.session_id, self._directory))
+
+    def _head(self, end: SessionEnd, reason: str) -> tuple[str | None, SessionEnd, str]:
+        if end is SessionEnd.lost:
+            return None, end, reason
+        try:
+            head = fetch_head(self._client, self._job.workspace)
+        except OpencodeError as error:
+            if end is SessionEnd.completed:
+                return None, SessionEnd.failed, str(error)
+            return None, end, reason
+        if end is SessionEnd.completed and head is None:
+            return None, SessionEnd.nothing_to_change, "the agent committed nothing"
+        return head, end, reason
+
+    @staticmethod
+    def _quietly(call: Callable[[], None]) -> None:
+        """Cleaning up may fail; the end is known already and stands."""
+        try:
+            call()
+        except OpencodeError:
+            return
