@@ -7,15 +7,17 @@ Each step looks first whether it happened before.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autofix.change import gate
 from autofix.change.gate import GateOptions
 from autofix.change.git import FSCK, protocol_of, run_git, token_config
 from autofix.change.github import GithubClient, InvalidError
+from autofix.change.ids import BRANCH_PREFIX, branch_name
+from autofix.change.pr_body import parse_marker
 from autofix.errors import GitError, PolicyViolation
-from autofix.models import GateResult, Model, PullRequest
+from autofix.models import GateResult, Model, PullRequest, Skipped
 from autofix.settings import Settings
 
 LABEL = "autofix"
@@ -34,6 +36,30 @@ class Change(Model):
     base: str
     """Commit the work began at."""
     title: str
+
+
+def find_existing_change(
+    github: GithubClient, repository: str, fix_id: str, work_ids: Sequence[str]
+) -> Skipped | None:
+    """Why this fix must not start, by the pull requests there are; None when it may.
+
+    Asked before the model is. A fix that has a pull request is over, whatever became of it; an
+    open one that covers one of the same incidents, in whichever episode, holds the fix back.
+
+    Raises:
+        GithubError: the pull requests could not be read, so nothing may start.
+    """
+    own = github.find_by_branch(repository, branch_name(repository, fix_id))
+    if own is not None:
+        how = "merged" if own.merged else own.state
+        return Skipped(reason=f"pull request #{own.number} of this fix is {how}", pull_request=own)
+    wanted = {_fingerprint(work_id) for work_id in work_ids}
+    for pull in github.find_pull_requests(repository, state="open", head_prefix=BRANCH_PREFIX):
+        marker = parse_marker(pull.body)
+        if marker and wanted & {_fingerprint(work_id) for work_id in marker[0]}:
+            reason = f"pull request #{pull.number} is open for the same incident"
+            return Skipped(reason=reason, pull_request=pull)
+    return None
 
 
 def publish(
@@ -159,6 +185,10 @@ def open_pull_request(change: Change, body: str, *, github: GithubClient) -> Pul
 def clone_url(settings: Settings, repository: str) -> str:
     """Where the repository is cloned from and pushed to; holds no secret."""
     return f"{settings.github_url.rstrip('/')}/{repository}.git"
+
+
+def _fingerprint(work_id: str) -> str:
+    return work_id.partition("-e")[0]
 
 
 def _require_ancestor(repository: Path, change: Change) -> None:

@@ -1,0 +1,214 @@
+"""The body of the pull request: one function a section, all text from outside made harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from autofix.change.ids import fix_id
+from autofix.change.markdown import cell, code, fence, inline
+from autofix.models import (
+    EvidenceItem,
+    GateResult,
+    PlanResult,
+    RootCause,
+    ServiceContext,
+    SessionResult,
+)
+from autofix.redact import redact as redact_patterns
+
+CAP = 60_000
+"""Characters; GitHub refuses bodies above 65,536."""
+REHEARSAL_MODEL = "rehearsal-scripted"
+_COMMANDS = 40
+_STATUS = {"A": "added", "M": "changed", "D": "deleted", "T": "changed its kind"}
+_MARKER = re.compile(r"<!-- railway-autofix work:(\S+) fix:(\S+) -->")
+
+
+def render_body(
+    plan: PlanResult,
+    contexts: Sequence[ServiceContext],
+    session: SessionResult,
+    gate: GateResult,
+    work_ids: Sequence[str],
+    run_url: str,
+    *,
+    redact: Callable[[str], str] = redact_patterns,
+) -> str:
+    """The pull request's body in GitHub markdown, at most `CAP` characters.
+
+    Evidence is left out from the end when it does not fit, and the body says how much.
+
+    Args:
+        plan: the plan that was carried out.
+        contexts: the affected services with their evidence.
+        session: how the agent's session went; its closing words are quoted, never believed.
+        gate: what is published, file by file.
+        work_ids: the incidents' turns; they go into the marker by which reruns find it.
+        run_url: the run in the Prefect UI; empty when there is none.
+        redact: takes secrets out of the finished text.
+    """
+    items = [item for context in contexts for item in context.evidence]
+    head = [
+        _summary(plan),
+        _happened(contexts),
+        _causes(plan.plan.root_causes),
+        _fixed(gate),
+        _commands(session),
+        _open_todos(session),
+        _checks(plan),
+        _origin(plan, session, run_url),
+    ]
+    marker = render_marker(work_ids)
+    for kept in range(len(items), -1, -1):
+        sections = [*head, _evidence(items[:kept], len(items) - kept)]
+        text = redact("\n\n".join(section for section in sections if section))
+        if len(text) + len(marker) + 2 <= CAP:
+            return f"{text}\n\n{marker}\n"
+    return f"{text[: CAP - len(marker) - 20]}…\n\n{marker}\n"
+
+
+def render_marker(work_ids: Sequence[str]) -> str:
+    """The comment by which a pull request is recognised as the record of a fix."""
+    ordered = sorted(set(work_ids))
+    return f"<!-- railway-autofix work:{','.join(ordered)} fix:{fix_id(ordered)} -->"
+
+
+def parse_marker(body: str) -> tuple[tuple[str, ...], str] | None:
+    """Work ids and fix id of a pull request's body; None when it has no marker.
+
+    The last one counts: nothing that came from outside stands after it.
+    """
+    found = _MARKER.findall(body)
+    if not found:
+        return None
+    work, fix = found[-1]
+    return tuple(work.split(",")), fix
+
+
+def _summary(plan: PlanResult) -> str:
+    note = ""
+    if plan.model == REHEARSAL_MODEL:
+        note = (
+            "> **Scripted rehearsal.** No language model was asked: a script that knows a few "
+            "faults by their evidence stood in for it.\n\n"
+        )
+    return f"{note}## Summary\n\n{inline(plan.plan.summary)}"
+
+
+def _happened(contexts: Sequence[ServiceContext]) -> str:
+    rows = [
+        f"| {cell(context.incident.service.name)} | {finding.signal} | {finding.severity} "
+        f"| {_number(finding.value)} {cell(finding.unit)} | {_number(finding.threshold)} "
+        f"{cell(finding.unit)} | {finding.onset:%Y-%m-%d %H:%M:%S} |"
+        for context in contexts
+        for finding in context.incident.findings
+    ]
+    if not rows:
+        return ""
+    table = "| service | signal | severity | measured | threshold | since (UTC) |\n"
+    table += "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+    reasons = [
+        f"- {inline(finding.reason)}"
+        for context in contexts
+        for finding in context.incident.findings
+    ]
+    return f"## What happened\n\n{table}\n\n" + "\n".join(reasons)
+
+
+def _causes(causes: Sequence[RootCause]) -> str:
+    return "## Root causes\n\n" + "\n".join(
+        f"{number}. **{inline(cause.service)}**: {inline(cause.cause)} "
+        f"Evidence: {inline(', '.join(cause.evidence)) or 'none'}. "
+        f"Confidence: {cause.confidence:.0%}."
+        for number, cause in enumerate(causes, 1)
+    )
+
+
+def _fixed(gate: GateResult) -> str:
+    rows = [
+        f"- {code(file.path)}: {_STATUS.get(file.status, file.status)}, "
+        f"{file.added} lines added, {file.removed} removed"
+        for file in gate.files
+    ]
+    return "## What was fixed\n\n" + "\n".join(rows)
+
+
+def _commands(session: SessionResult) -> str:
+    runs = session.commands[-_COMMANDS:]
+    if not runs:
+        return "## Commands the agent ran\n\nNone."
+    rows = [
+        f"- {code(run.command)} → "
+        + ("no exit status" if run.exit_status is None else f"exit status {run.exit_status}")
+        for run in runs
+    ]
+    left_out = len(session.commands) - len(runs)
+    if left_out:
+        rows.insert(0, f"- ({left_out} earlier commands are left out)")
+    note = "Read from the session's record, not from what the agent says."
+    return f"## Commands the agent ran\n\n{note}\n\n" + "\n".join(rows)
+
+
+def _open_todos(session: SessionResult) -> str:
+    left = [todo for todo in session.todos if todo.status not in {"completed", "cancelled"}]
+    if not left:
+        return ""
+    rows = [f"- [ ] {inline(todo.content)} ({inline(todo.status)})" for todo in left]
+    return "## Left open by the agent\n\n" + "\n".join(rows)
+
+
+def _checks(plan: PlanResult) -> str:
+    rows = [f"- {inline(line)}" for line in plan.plan.verification]
+    rows.append(
+        "- After the merge is deployed, the same detector looks again over a full window and "
+        "comments here: recovered, unchanged, worse or inconclusive."
+    )
+    risks = [f"- {inline(line)}" for line in plan.plan.risks]
+    text = "## How it will be checked\n\n" + "\n".join(rows)
+    return text + ("\n\n## Risks\n\n" + "\n".join(risks) if risks else "")
+
+
+def _origin(plan: PlanResult, session: SessionResult, run_url: str) -> str:
+    rows = [
+        (
+            f"- Plan: {_model(plan.model)}, {plan.input_tokens} tokens in, {plan.output_tokens} out, "
+            f"prompt {code(plan.prompt_version)}"
+        ),
+        (
+            f"- Change: {_model(session.model)}, {session.steps} steps, {session.input_tokens} tokens "
+            f"in, {session.output_tokens} out, session {code(session.session_id)}"
+        ),
+        f"- Began at commit {session.base}",
+    ]
+    if run_url:
+        rows.append(f"- Run: {run_url}")
+    words = ""
+    if session.answer:
+        words = (
+            "\n\n<details><summary>The agent's closing words (not checked)</summary>\n\n"
+            f"{fence(session.answer, 3_000)}\n\n</details>"
+        )
+    return "## Where it comes from\n\n" + "\n".join(rows) + words
+
+
+def _model(name: str) -> str:
+    if name == REHEARSAL_MODEL:
+        return f"model {code(name)} (a scripted rehearsal, no language model)"
+    return f"model {code(name)}" if name else "model not named"
+
+
+def _evidence(items: Sequence[EvidenceItem], left_out: int) -> str:
+    blocks = [
+        f"<details><summary>{inline(item.id)} · {inline(item.source)} · "
+        f"{item.start:%Y-%m-%d %H:%M:%S} to {item.end:%H:%M:%S} UTC</summary>\n\n"
+        f"{inline(item.why)}\n\n{fence(item.text)}\n\n</details>"
+        for item in items
+    ]
+    if left_out:
+        blocks.append(f"{left_out} more items are left out for length.")
+    return "## Evidence\n\n" + "\n\n".join(blocks) if blocks else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
