@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from prefect import State, flow
 
 from autofix.models import ServiceContext
 from autofix.parameters import Autonomy, Caps
 from tasks.change import (
-    check_change,
-    collect_change,
+    collect_commits,
     find_existing,
+    judge_commits,
     one_at_a_time,
-    open_pull_request,
     prepare_fix,
-    push_change,
+    publish,
     work_on_plan,
 )
 from tasks.plan import check_plan, write_plan
@@ -27,7 +26,7 @@ def generate_fix(
     architecture: str,
     autonomy: Autonomy = Autonomy.pull_request,
     caps: Caps = Caps(),
-) -> None:
+) -> State[None]:
     """Plan, policy, agent, gate, push, draft pull request; each stop says why.
 
     Args:
@@ -36,30 +35,26 @@ def generate_fix(
         architecture: markdown of what runs around them.
         autonomy: `plan` stops before the agent, `report` before the model.
         caps: limits of a run.
+
+    Returns:
+        A completed state whose message says what came of it.
     """
-    if autonomy is Autonomy.report:
-        return report_stop(repository, "autonomy is `report`: the next level would write a plan")
     fix = prepare_fix(repository, contexts)
+    if autonomy is Autonomy.report:
+        return report_stop(fix, "autonomy is `report`; the next level would write a plan")
     with one_at_a_time(repository):
         if autonomy is Autonomy.pull_request and (existing := find_existing(fix)):
-            return report_stop(repository, existing.reason, existing.pull_request)
+            return report_stop(fix, existing.reason, existing.pull_request)
         plan = write_plan(repository, contexts, architecture, caps)
         policy = check_plan(repository, plan, contexts, caps)
         report_plan(fix, plan, policy, contexts)
         if not policy.allowed:
-            return report_stop(repository, "; ".join(policy.reasons))
+            return report_stop(fix, "; ".join(policy.reasons))
         if autonomy is Autonomy.plan:
-            return report_stop(
-                repository, "autonomy is `plan`: the next level would start an agent"
-            )
-        session = work_on_plan(fix, plan, contexts, architecture, caps)
-        change = collect_change(fix, session)
-        gate = check_change(fix, change, session, contexts, caps)
-        report_change(fix, session, gate)
-        push_change(fix, change, gate)
-        pull_request = open_pull_request(fix, plan, contexts, session, gate)
+            return report_stop(fix, "autonomy is `plan`; the next level would start an agent")
+        worked = work_on_plan(fix, plan, contexts, architecture, caps)
+        commits = collect_commits(fix, plan, worked)
+        judged = judge_commits(fix, commits, contexts, caps)
+        report_change(fix, worked, judged)
+        pull_request = publish(fix, plan, contexts, worked, commits, judged)
         return report_pull_request(fix, pull_request)
-
-
-if __name__ == "__main__":
-    generate_fix.serve("by-hand")

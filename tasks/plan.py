@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
@@ -18,7 +19,7 @@ from autofix.settings import load_settings
 from tasks.options import REMOTE, make_key
 
 
-def _fix_id(contexts: list[ServiceContext]) -> str:
+def _fix_id(contexts: Sequence[ServiceContext]) -> str:
     return fix_id(context.incident.work_id for context in contexts)
 
 
@@ -57,7 +58,7 @@ def write_plan(
         door(architecture),
         contexts,
         # the same fix and evidence give the same prompt; nobody outside can know it beforehand
-        nonce=_nonce(settings.secret_values(), contexts),
+        nonce=fence_nonce(settings.secret_values(), contexts),
         max_tokens=caps.plan_input_tokens,
     )
     return LangChainPlanner(settings).plan(prompt)
@@ -74,6 +75,7 @@ def check_plan(
     return judge_plan(plan.plan, contexts, minimum_confidence=caps.minimum_confidence)
 
 
-def _nonce(secrets: tuple[str, ...], contexts: list[ServiceContext]) -> str:
+def fence_nonce(secrets: Sequence[str], contexts: Sequence[ServiceContext]) -> str:
+    """Text in each fence line that nobody outside can know, the same at every rerun of a fix."""
     text = "\0".join([*sorted(secrets), _fix_id(contexts)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,42 @@
+"""The verdicts of one tick as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autofix.models import ServiceContext, VerdictKind
+from autofix.parameters import Autonomy
+
+_NEXT = {
+    Autonomy.report: "The next level, `plan`, would have written a plan for {repositories}.",
+    Autonomy.plan: "A plan is written for {repositories}; the next level would start an agent.",
+    Autonomy.pull_request: "A fix is started for {repositories}.",
+}
+
+
+def render_verdicts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> str:
+    """One row a service: what it calls for and why; then what follows at this autonomy."""
+    rows = [
+        f"| {context.incident.service.name} | **{context.verdict.kind}** | "
+        f"{_cell(context.verdict.reason)} | `{context.incident.work_id}` |"
+        for context in contexts
+    ]
+    table = ["| service | verdict | why | work id |", "| --- | --- | --- | --- |", *rows]
+    return "\n".join(["# Verdicts", "", *table, "", _what_follows(contexts, autonomy), ""])
+
+
+def _what_follows(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> str:
+    repositories = sorted(
+        {
+            context.incident.service.repository
+            for context in contexts
+            if context.verdict.kind is VerdictKind.code_fix and context.incident.service.repository
+        }
+    )
+    if not repositories:
+        return "Nothing is started: no service calls for a change of its code."
+    return _NEXT[autonomy].format(repositories=", ".join(f"`{r}`" for r in repositories))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,275 @@
+"""Shells around `autofix.change`: from a plan to a draft pull request."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
+
+from autofix.change import gate
+from autofix.change.gate import GateOptions
+from autofix.change.github import GithubClient
+from autofix.change.ids import branch_name, fix_id
+from autofix.change.opencode import OpencodeClient
+from autofix.change.pr_body import render_body
+from autofix.change.prompt import render_prompt
+from autofix.change.publish import (
+    Change,
+    find_existing_change,
+    import_bundle,
+    open_pull_request,
+    push,
+    require_allowed,
+)
+from autofix.change.supervisor import FixJob, SessionLimits, supervise
+from autofix.change.workspace import Workspace, fetch_bundle, prepare_workspace
+from autofix.errors import PolicyViolation
+from autofix.models import (
+    GateResult,
+    Model,
+    PlanResult,
+    PullRequest,
+    ServiceContext,
+    SessionEnd,
+    SessionResult,
+    Skipped,
+)
+from autofix.parameters import Caps
+from autofix.plan.policy import allowed_roots
+from autofix.redact import redactor
+from autofix.report import render_context
+from autofix.settings import load_settings
+from tasks.options import REMOTE, make_key
+from tasks.plan import fence_nonce
+from tasks.report import follow_session
+
+LEASE_SECONDS = 60
+"""How soon the slot of a dead run is free again."""
+HEALTH_SECONDS = 20
+WAIT_SECONDS = 3600
+"""How long a fix waits for another one of the same repository."""
+
+
+class Fix(Model):
+    """One change for one repository: what it is called everywhere."""
+
+    fix_id: str
+    repository: str
+    work_ids: tuple[str, ...]
+    branch: str
+    base_branch: str
+
+
+class WorkedOn(Model):
+    """A session that ended, and where it worked."""
+
+    workspace: Workspace
+    session: SessionResult
+
+
+class Commits(Model):
+    """The agent's commits as they left its server."""
+
+    change: Change
+    head: str
+    bundle: bytes
+
+
+def prepare_fix(repository: str, contexts: Sequence[ServiceContext]) -> Fix:
+    """Names derived from the work ids: whoever runs this fix again finds the same."""
+    work_ids = tuple(sorted(context.incident.work_id for context in contexts))
+    name = fix_id(work_ids)
+    return Fix(
+        fix_id=name,
+        repository=repository,
+        work_ids=work_ids,
+        branch=branch_name(repository, name),
+        base_branch=contexts[0].incident.service.branch or "main",
+    )
+
+
+@contextmanager
+def one_at_a_time(repository: str) -> Iterator[None]:
+    """Hold the repository's only slot; its limit is made first, a missing one would not hold."""
+    name = "autofix-" + repository.lower().replace("/", "-")
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+    with concurrency(name, strict=True, lease_duration=LEASE_SECONDS, timeout_seconds=WAIT_SECONDS):
+        yield
+
+
+@task(
+    name="find existing pull request",
+    task_run_name="find pull requests of {fix.repository}",
+    cache_policy=NO_CACHE,
+    **REMOTE,
+)
+def find_existing(fix: Fix) -> Skipped | None:
+    """Why nothing may be started now, or None. Asked before the model is."""
+    settings = load_settings()
+    settings.require("github_token")
+    with GithubClient(settings) as client:
+        return find_existing_change(client, fix.repository, fix.fix_id, fix.work_ids)
+
+
+def _key(task_name: str) -> Any:
+    """One result per fix and publisher, whichever run asks."""
+
+    def key(_: object, arguments: dict[str, Any]) -> str:
+        return make_key(task_name, arguments["fix"].fix_id, "gate")
+
+    return key
+
+
+@task(
+    name="work on plan",
+    task_run_name="agent works on {fix.repository}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=_key("session"),
+    **REMOTE,
+)
+def work_on_plan(
+    fix: Fix, plan: PlanResult, contexts: list[ServiceContext], architecture: str, caps: Caps
+) -> WorkedOn:
+    """One OpenCode session on a clone of its own, watched to its end."""
+    settings = load_settings()
+    with OpencodeClient(settings) as client:
+        client.wait_until_healthy(HEALTH_SECONDS)
+        workspace = prepare_workspace(
+            client,
+            settings,
+            repository=fix.repository,
+            fix_id=fix.fix_id,
+            base_branch=fix.base_branch,
+        )
+        job = FixJob(
+            workspace=workspace,
+            title=plan.plan.title,
+            prompt=_prompt(fix, plan, contexts, architecture),
+            work_ids=fix.work_ids,
+        )
+        limits = SessionLimits(
+            length=timedelta(minutes=caps.session_minutes),
+            steps=caps.session_steps,
+            cost=caps.session_cost,
+        )
+        with follow_session(fix.fix_id, settings, job) as tell:
+            session = supervise(client, job, limits, on_progress=tell)
+    return WorkedOn(workspace=workspace, session=session)
+
+
+@task(
+    name="collect commits",
+    task_run_name="collect commits of {fix.repository}",
+    persist_result=True,
+    result_serializer="compressed/pickle",
+    cache_key_fn=_key("commits"),
+    **REMOTE,
+)
+def collect_commits(fix: Fix, plan: PlanResult, worked: WorkedOn) -> Commits:
+    """The agent's commits as a git bundle; PolicyViolation when there is nothing to publish."""
+    session = worked.session
+    if session.end is not SessionEnd.completed or session.head is None:
+        raise PolicyViolation(f"the agent's session ended as {session.end}: {session.reason}")
+    settings = load_settings()
+    with OpencodeClient(settings) as client:
+        bundle = fetch_bundle(client, settings, worked.workspace)
+    change = Change(
+        repository=fix.repository,
+        base_branch=fix.base_branch,
+        branch=fix.branch,
+        base=session.base,
+        title=redactor(settings.secret_values())(plan.plan.title),
+    )
+    return Commits(change=change, head=session.head, bundle=bundle)
+
+
+@task(
+    name="judge commits",
+    task_run_name="judge commits of {fix.repository}",
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=_key("gate"),
+    **REMOTE,
+)
+def judge_commits(
+    fix: Fix,  # noqa: ARG001 - names the run and the result
+    commits: Commits,
+    contexts: list[ServiceContext],
+    caps: Caps,
+) -> GateResult:
+    """May these commits be published? Decided in a bare clone that the agent cannot reach."""
+    options = GateOptions(
+        roots=allowed_roots(contexts), max_files=caps.patch_files, max_lines=caps.patch_lines
+    )
+    with _imported(commits) as (repository, head):
+        return gate.judge(repository, commits.change.base, head, options)
+
+
+@task(
+    name="publish",
+    task_run_name="open pull request in {fix.repository}",
+    cache_policy=NO_CACHE,
+    **REMOTE,
+)
+def publish(
+    fix: Fix,
+    plan: PlanResult,
+    contexts: list[ServiceContext],
+    worked: WorkedOn,
+    commits: Commits,
+    judged: GateResult,
+) -> PullRequest:
+    """Push the judged commit and open the draft pull request, unless both are there."""
+    require_allowed(judged)
+    settings = load_settings()
+    run_url = url_for("flow-run", flow_run.get_id()) or ""
+    with GithubClient(settings) as client, _imported(commits) as (repository, head):
+        if head != judged.head:
+            raise PolicyViolation(f"judged was {judged.head[:12]}, not {head[:12]}")
+        push(repository, commits.change, head, settings=settings, github=client)
+        body = render_body(
+            plan,
+            contexts,
+            worked.session,
+            judged,
+            fix.work_ids,
+            run_url,
+            redact=redactor(settings.secret_values()),
+        )
+        return open_pull_request(commits.change, body, github=client)
+
+
+@contextmanager
+def _imported(commits: Commits) -> Iterator[tuple[Path, str]]:
+    """A bare clone with the commits in it, and the newest of them; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="autofix-") as folder:
+        yield import_bundle(
+            commits.bundle, commits.change, settings=load_settings(), workdir=Path(folder)
+        )
+
+
+def _prompt(
+    fix: Fix, plan: PlanResult, contexts: Sequence[ServiceContext], architecture: str
+) -> str:
+    secrets = load_settings().secret_values()
+    door = redactor(secrets)
+    nonce = fence_nonce(secrets, contexts)
+    return render_prompt(
+        plan.plan,
+        door(architecture),
+        "\n\n".join(render_context(context, nonce) for context in contexts),
+        repository=fix.repository,
+        service_folders=allowed_roots(contexts),
+    )
