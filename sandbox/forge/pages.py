@@ -31,7 +31,7 @@ h1 { font-size: 1.6rem; margin: .8rem 0 .4rem } h1 small { color: var(--dim); fo
 code, pre { font: 12.5px/1.5 ui-monospace, monospace }
 :not(pre) > code { background: var(--soft); padding: .15em .35em; border-radius: 5px }
 pre { background: var(--soft); padding: .8rem; border-radius: 6px; overflow-x: auto }
-table { border-collapse: collapse } td, th { border: 1px solid var(--line); padding: .3rem .7rem }
+table { border-collapse: collapse; margin: 0 0 .8rem } td, th { border: 1px solid var(--line); padding: .3rem .7rem }
 .state { display: inline-block; color: #fff; border-radius: 1rem; padding: .15rem .8rem; font-weight: 600 }
 .open { background: #1a7f37 } .draft { background: #59636e }
 .closed { background: #cf222e } .merged { background: #8250df }
@@ -106,7 +106,7 @@ class Pages:
             self._buttons(pull),
             "<h2>Commits</h2>",
             *(f"<p><code>{c.sha[:9]}</code> {_e(c.message.splitlines()[0])}</p>" for c in commits),
-            f"<h2>{len(files)} changed files</h2>",
+            f"<h2>Changed files: {len(files)}</h2>",
             *map(render_file, files),
         ]
         crumb = f'<a href="/">Sandbox forge</a> / {_e(project.full_name)}'
@@ -162,7 +162,7 @@ def _diff_line(line: str) -> str:
 def _heading(pull: Pull, commits: int) -> str:
     labels = " ".join(f'<span class="label">{_e(name)}</span>' for name in pull.labels)
     return f"""<h1>{_e(pull.title)} <small>#{pull.number}</small></h1>
-        <p>{_state(pull)} <b>{_e(pull.login)}</b> wants to merge {commits} commit(s) into
+        <p>{_state(pull)} <b>{_e(pull.login)}</b> wants to merge {commits} {"commit" if commits == 1 else "commits"} into
         <code>{_e(pull.base)}</code> from <code>{_e(pull.branch)}</code> {labels}</p>"""
 
 
