@@ -193,12 +193,11 @@ class OpencodeClient:
         It becomes part of the session's history, so never use the fixing session. The server
         does not tell the exit status: the command prints it itself as its last line.
         """
-        script = f"sh -c {shlex.quote(command)}; printf '\\nautofix-exit:%s\\n' \"$?\""
         answer = self._once(
             "POST",
             f"/session/{session_id}/shell",
             directory=directory,
-            json={"agent": AGENT, "command": script},
+            json={"agent": AGENT, "command": _shell_line(command)},
             timeout=timeout,
         )
         parts = _parse(Message, answer).parts
@@ -254,6 +253,16 @@ class OpencodeClient:
             name = type(error).__name__
             raise OpencodeError(f"{method} {path}: {name}", retryable=True) from error
         return _answer(response, f"{method} {path}")
+
+
+def _shell_line(command: str) -> str:
+    """The command and the print of its exit status, as one line of plain characters.
+
+    The server puts what it is given into ``eval "…"`` as a JSON string, so variables would be
+    expanded one time too many and line ends would arrive as a backslash and an n.
+    """
+    script = f"sh -c {shlex.quote(command)} </dev/null\nprintf '\\nautofix-exit:%s\\n' \"$?\"\n"
+    return f"echo {base64.b64encode(script.encode()).decode()} | base64 -d | sh"
 
 
 class NotFoundError(OpencodeError):

@@ -1,0 +1,223 @@
+"""From a job to a draft pull request, through the real OpenCode server and real git."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from autofix.change.gate import GateOptions
+from autofix.change.github import GithubClient
+from autofix.change.ids import branch_name
+from autofix.change.opencode import OpencodeClient
+from autofix.change.publish import Change, publish
+from autofix.change.supervisor import FixJob, Progress, SessionLimits, supervise
+from autofix.change.workspace import Workspace, fetch_bundle, prepare_workspace
+from autofix.errors import PolicyViolation
+from autofix.models import SessionEnd
+from sandbox.forge.app import Forge
+from tests.sandbox.serving import serve
+from tests.support.opencode_server import BINARY, OpencodeServer, make_settings, serve_opencode
+from tests.support.scripted_model import Call, ScriptedModel, serve_model
+
+REPOSITORY = "acme/billing-api"
+TOKEN = "forge-token"
+FAST = SessionLimits(poll=timedelta(seconds=0.3))
+TODOS = [{"content": "Return the total", "status": "completed", "priority": "high"}]
+EDIT = "cd billing-api && echo 'TOTAL = 2' > app.py && cat app.py"
+COMMIT = "cd billing-api && git add -A && git commit -q -m 'Return the total'"
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(90),
+    pytest.mark.skipif(not BINARY.exists(), reason="OpenCode is installed by make setup"),
+]
+
+
+@pytest.fixture
+def forge(tmp_path: Path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "app.py").write_text("TOTAL = 1\n")
+    (tmp_path / "forge").mkdir()
+    forge = Forge(tmp_path / "forge", TOKEN, lambda *_: None)
+    forge.create_repository(REPOSITORY, source, "Begin")
+    return forge
+
+
+def _settings(server: OpencodeServer, forge_url: str):
+    return make_settings(server, github_token=TOKEN, github_api_url=forge_url, github_url=forge_url)
+
+
+def _prepare(client: OpencodeClient, settings, fix_id: str = "f1") -> Workspace:
+    return prepare_workspace(
+        client, settings, repository=REPOSITORY, fix_id=fix_id, base_branch="main"
+    )
+
+
+def _job(workspace: Workspace) -> FixJob:
+    return FixJob(workspace=workspace, title="Repair", prompt="Repair it.", work_ids=("a-e1-a1",))
+
+
+def _script(*commands: str) -> list[Call]:
+    shell = [Call("bash", {"command": c, "description": "work"}) for c in commands]
+    return [Call("todowrite", {"todos": TODOS}), *shell]
+
+
+def _change(workspace: Workspace) -> Change:
+    return Change(
+        repository=REPOSITORY,
+        base_branch="main",
+        branch=branch_name(REPOSITORY, workspace.fix_id),
+        base=workspace.base,
+        title="Return the total",
+    )
+
+
+def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
+    """A supervised session's commits are judged, pushed and opened; a rerun adds nothing."""
+    model = ScriptedModel(_script("exit 3", EDIT, COMMIT), closing="The total is right now.")
+    progress: list[Progress] = []
+    with (
+        serve(forge.app) as forge_url,
+        serve_model(model) as model_url,
+        serve_opencode(tmp_path / "home", model_url) as server,
+        OpencodeClient(_settings(server, forge_url)) as client,
+        GithubClient(_settings(server, forge_url)) as github,
+    ):
+        settings = _settings(server, forge_url)
+        workspace = _prepare(client, settings)
+        session = supervise(client, _job(workspace), FAST, on_progress=progress.append)
+
+        assert session.end is SessionEnd.completed, session.reason
+        assert session.answer == "The total is right now."
+        assert [run.exit_status for run in session.commands] == [3, 0, 0]
+        assert session.commands[1].command == EDIT
+        assert [todo.status for todo in session.todos] == ["completed"]
+        assert session.steps == 5
+        assert session.model == "scripted"
+        assert session.head not in {None, session.base}
+        assert progress[-1].commands == 3
+        tools = {tool["function"]["name"] for tool in model.requests[0]["tools"]}
+        assert not tools & {"webfetch", "task", "question", "skill"}
+        assert {"bash", "edit", "read", "todowrite"} <= tools
+
+        asked = len(model.requests)
+        again = supervise(client, _job(_prepare(client, settings)), FAST)
+        assert again == session
+        assert len(model.requests) == asked
+
+        bundle = fetch_bundle(client, settings, workspace)
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            pull = publish(
+                bundle,
+                _change(workspace),
+                settings=settings,
+                github=github,
+                options=GateOptions(),
+                render=lambda result: f"{len(result.files)} file",
+                workdir=tmp_path / name,
+            )
+            assert pull.number == 1
+            assert pull.labels == ("autofix",)
+            assert pull.draft
+            assert pull.head_commit == session.head
+        assert len(github.find_pull_requests(REPOSITORY)) == 1
+
+
+def test_killed_server_is_resumed_in_the_same_turn(tmp_path: Path, forge: Forge):
+    """kill -9 of the server in mid-turn: the turn goes on and what was done is not done again."""
+    model = ScriptedModel(
+        _script("cd billing-api && echo once >> ../trace", "sleep 5", EDIT, COMMIT)
+    )
+    with (
+        serve(forge.app) as forge_url,
+        serve_model(model) as model_url,
+        serve_opencode(tmp_path / "home", model_url) as server,
+        OpencodeClient(_settings(server, forge_url)) as client,
+    ):
+        workspace = _prepare(client, _settings(server, forge_url))
+        restarted = threading.Event()
+
+        def restart(progress: Progress) -> None:
+            if progress.commands == 2 and not restarted.is_set():
+                restarted.set()
+                server.kill()
+                server.start()
+                client.wait_until_healthy()
+
+        limits = FAST.model_copy(update={"start_grace": timedelta(seconds=3)})
+        session = supervise(client, _job(workspace), limits, on_progress=restart)
+        trace = Path(workspace.directory, "trace").read_text()
+
+    assert restarted.is_set()
+    assert session.end is SessionEnd.completed, session.reason
+    assert trace == "once\n"
+
+
+def test_session_ends_at_its_limits_and_by_errors(tmp_path: Path, forge: Forge):
+    """Steps, deadline, a refused key and an idle agent each end the session under their name."""
+    model = ScriptedModel(_script(*["true"] * 30))
+    with (
+        serve(forge.app) as forge_url,
+        serve_model(model) as model_url,
+        serve_opencode(tmp_path / "home", model_url) as server,
+        OpencodeClient(_settings(server, forge_url)) as client,
+    ):
+        settings = _settings(server, forge_url)
+
+        def end_of(fix_id: str, **limits: object) -> tuple[SessionEnd, str]:
+            job = _job(_prepare(client, settings, fix_id))
+            session = supervise(client, job, FAST.model_copy(update=limits))
+            return session.end, session.reason
+
+        assert end_of("steps", steps=3)[0] is SessionEnd.step_limit
+        model.calls = _script("sleep 60")
+        assert end_of("late", length=timedelta(seconds=5))[0] is SessionEnd.deadline
+        asked = len(model.requests)
+        assert end_of("late", length=timedelta(seconds=5))[0] is SessionEnd.deadline
+        assert len(model.requests) == asked
+        model.calls = ()
+        assert end_of("idle")[0] is SessionEnd.nothing_to_change
+        model.status = 401
+        end, reason = end_of("key")
+        assert end is SessionEnd.failed
+        assert "401" in reason
+        assert "the key is not valid" in reason
+
+
+def test_denied_commit_is_not_pushed(tmp_path: Path, forge: Forge):
+    """What the gate denies never reaches the forge."""
+    evil = (
+        "cd billing-api && mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml"
+    )
+    model = ScriptedModel(_script(f"{evil} && git add -A && git commit -q -m x"))
+    with (
+        serve(forge.app) as forge_url,
+        serve_model(model) as model_url,
+        serve_opencode(tmp_path / "home", model_url) as server,
+        OpencodeClient(_settings(server, forge_url)) as client,
+        GithubClient(_settings(server, forge_url)) as github,
+    ):
+        settings = _settings(server, forge_url)
+        workspace = _prepare(client, settings)
+        assert supervise(client, _job(workspace), FAST).end is SessionEnd.completed
+        with pytest.raises(PolicyViolation, match=r"\.github/workflows/x\.yml"):
+            publish(
+                fetch_bundle(client, settings, workspace),
+                _change(workspace),
+                settings=settings,
+                github=github,
+                options=GateOptions(),
+                render=lambda _: "",
+                workdir=tmp_path,
+            )
+        assert github.fetch_branch_head(REPOSITORY, workspace.branch) is None
+    refs = subprocess.check_output(
+        ["git", "-C", str(forge.git_dir(REPOSITORY)), "for-each-ref", "--format=%(refname)"]
+    )
+    assert refs.split() == [b"refs/heads/main"]

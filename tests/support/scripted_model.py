@@ -1,0 +1,93 @@
+"""An OpenAI-compatible model that plays a written script, over a real socket.
+
+It remembers nothing: which step comes next is read from how many tool results the request holds.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Call:
+    """The model calls a tool."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass
+class ScriptedModel:
+    """Tool calls, one a step, then closing words."""
+
+    calls: Sequence[Call]
+    closing: str = "Done."
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 200
+    """Other than 200: every request is refused with it."""
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not request.get("tools"):
+            return {"content": "A title"}
+        self.requests.append(request)
+        done = sum(message["role"] == "tool" for message in request["messages"])
+        if done >= len(self.calls):
+            return {"content": self.closing}
+        call = self.calls[done]
+        function = {"name": call.tool, "arguments": json.dumps(call.arguments)}
+        return {
+            "tool_calls": [
+                {"index": 0, "id": f"call_{done}", "type": "function", "function": function}
+            ]
+        }
+
+
+@contextmanager
+def serve_model(model: ScriptedModel) -> Iterator[str]:
+    """The base URL of a server for the model."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(model.status)
+            if model.status != 200:
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(b'{"error":{"message":"the key is not valid"}}')
+                return
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for chunk in _chunks(model.answer(request)):
+                self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+            self.wfile.write(b"data: [DONE]\n\n")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _chunks(delta: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    finish = "tool_calls" if "tool_calls" in delta else "stop"
+    head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "scripted"}
+    first = {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": None}
+    yield {**head, "choices": [first]}
+    yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+    usage = {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050}
+    yield {**head, "choices": [], "usage": usage}
