@@ -22,6 +22,8 @@ TOOLS = frozenset({"bash", "edit", "read", "todowrite"})
 SIGNATURE = "This was the rehearsal model (scripted), not a language model."
 UNKNOWN = f"I do not know this fault: the plan names no cause I have a script for. {SIGNATURE}"
 _FILES_READ = 6
+# What OpenCode puts in place of a result that an abort or a dead server cut; the call is repeated.
+_CUT = ("[Tool execution was interrupted]", "Tool execution aborted")
 _LINE = re.compile(r"^(\d+): ?(.*)$")
 _STEP = re.compile(r"^\d+[.)]\s+(.+)$")
 
@@ -48,7 +50,8 @@ def answer_agent(request: ChatRequest) -> Reply:
     try:
         reply = next(script)
         for result in results:
-            reply = script.send(result)
+            if not result.startswith(_CUT):
+                reply = script.send(result)
     except StopIteration as end:
         return end.value if isinstance(end.value, Reply) else Reply(SIGNATURE)
     return reply
@@ -126,8 +129,6 @@ def _run_tests(task: Task, words: str = "The tests again.") -> Generator[Reply, 
         # -B keeps byte code out of the commit.
         command = f'cd {where} && python3 -B -m unittest; s=$?; echo "exit=$s"; (exit $s)'
         result = yield _bash(words, command)
-        if "exit=" not in result:  # cut off by a restart
-            result = yield _bash(words, command)
         red = red or "exit=0" not in result
     return red
 
@@ -210,7 +211,7 @@ def _edit(path: PurePosixPath, old: str, new: str, words: str) -> Generator[Repl
     result = yield Reply(words, ToolCall("edit", arguments))
     if "successfully" in result:
         return ""
-    # After a restart the edit may be in the file although its result was lost.
+    # A repeated edit is refused when the first one took effect before its result was cut.
     source = yield from _read(path)
     return "" if source and new in source.text else f"the edit of {path.name} was refused"
 
@@ -220,14 +221,12 @@ def _commit(task: Task, repairs: list[Repair]) -> Generator[Reply, str, bool]:
     title = repairs[0].title if len(repairs) == 1 else "Repair the causes named in the plan"
     body = "\n".join(f"{repair.summary}." for repair in repairs)
     message = f"-m {shlex.quote(title)} -m {shlex.quote(body)}"
-    # Nothing staged means that the commit was made before its result was lost.
+    # Nothing staged means that the commit was made before its result was cut.
     command = (
         f"cd {clone} && git add -A && (git diff --cached --quiet || git commit -q {message})"
         ' && git log --oneline -1; s=$?; echo "exit=$s"; (exit $s)'
     )
     result = yield _bash("The tests pass; I commit.", command)
-    if "exit=" not in result:
-        result = yield _bash("Once more, as I saw no result.", command)
     return "exit=0" in result
 
 

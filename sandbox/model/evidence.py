@@ -63,7 +63,8 @@ def parse_reports(prompt: str) -> list[Report]:
 
 def _opening(item: Item, line: str) -> str | None:
     """The nonce of a fence line: the first line after the item's reason, if it carries one."""
-    if len(item.lines) != 1 or not item.lines[0].startswith("why:"):
+    written = [text for text in item.lines if text.strip()]
+    if len(written) != 1 or not written[0].startswith("why:"):
         return None
     tokens = _NONCE.findall(line)
     return tokens[-1] if tokens and not line[:1].isalnum() else None

@@ -71,7 +71,11 @@ class Recipe:
 GROWING_LIST = Recipe(
     shape="a module-level list that is only ever appended to",
     signs=(
-        Sign((r"memory limit exceeded|out of memory|oom.?killed|memory[^\n]{0,80}\blimit\b",)),
+        Sign(
+            (
+                r"memory limit exceeded|out of memory|oom.?killed|memory[^\n]{0,120}\b(?:limit|of \d)",
+            )
+        ),
         Sign((r"\b(?P<count>retained|held|kept|cached)\b[^\n]{0,40}\bMB\b",)),
     ),
     named=r"keeps? every|grows? with every request|never (?:released|bounded)|unbounded",
