@@ -56,7 +56,7 @@ provider="${AUTOFIX_AGENT_MODEL%%/*}"
 package='@ai-sdk/openai-compatible'
 case "$OPENAI_BASE_URL" in
   https://api.openai.com/*) provider=openai package='@ai-sdk/openai' ;;
-  # opencode gives a provider of this name OpenAI's own protocol, whatever its package
+  # a name of its own, so that nothing built in for OpenAI is applied to another endpoint
   *) [ "$provider" != openai ] || provider=openai-compatible ;;
 esac
 
