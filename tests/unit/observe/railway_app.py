@@ -1,0 +1,146 @@
+"""A few lines of Railway: answers by query name, and whatever faults a test asks for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from autofix.observe.railway import RailwayClient
+from autofix.settings import Settings
+
+Reply = httpx.Response | Exception | None
+
+
+def make_settings(**fields: Any) -> Settings:
+    defaults = {
+        "railway_token": "secret-railway-token",
+        "railway_project_id": "p1",
+        "railway_environment_id": "e1",
+        "railway_api_url": "https://railway.test/graphql/v2",
+    }
+    return Settings(_env_file=None, **(defaults | fields))
+
+
+def deployment(service: str, at: str = "2026-03-02T12:00:00Z", **fields: Any) -> dict[str, Any]:
+    meta = {"repo": f"acme/{service}", "branch": "main", "commitHash": "a" * 40}
+    default = {"id": f"d-{service}", "serviceId": service, "status": "SUCCESS", "createdAt": at}
+    return default | {"meta": meta} | fields
+
+
+def instance(service: str, **fields: Any) -> dict[str, Any]:
+    default = {
+        "serviceId": service,
+        "serviceName": service,
+        "numReplicas": None,
+        "source": {"image": None, "repo": f"acme/{service}"},
+        "domains": {"serviceDomains": [{"domain": f"{service}.test"}], "customDomains": []},
+        "latestDeployment": deployment(service),
+        "activeDeployments": [deployment(service)],
+    }
+    return default | fields
+
+
+def edges(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"edges": [{"node": node} for node in nodes]}
+
+
+class RailwayApp:
+    """Answers queries from its fields; `faults` come first, one a request, None for none."""
+
+    def __init__(self, *services: dict[str, Any], **environment: Any) -> None:
+        self.services = list(services)
+        self.environment = environment
+        self.metrics: list[dict[str, Any]] = []
+        self.statuses: dict[str, list[dict[str, Any]]] = {}
+        self.durations: dict[str, list[dict[str, Any]]] = {}
+        self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.broken: set[str] = set()
+        """Service ids whose HTTP aliases fail, and names of queries that fail."""
+        self.faults: list[Callable[[httpx.Request], httpx.Response] | httpx.Response | None] = []
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[httpx.Headers] = []
+
+    def client(self, **options: Any) -> RailwayClient:
+        transport = httpx.MockTransport(self)
+        return RailwayClient(make_settings(), transport, **({"wait": 0.001} | options))
+
+    def names(self) -> list[str]:
+        return [request["name"] for request in self.requests]
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        name = re.search(r"query (\w+)", body["query"])[1]  # type: ignore[index]
+        self.requests.append({"name": name, **body})
+        self.headers.append(request.headers)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, httpx.Response):
+            return fault
+        if fault is not None:
+            return fault(request)
+        if name in self.broken:
+            return errors("Problem processing request", path=[name])
+        return getattr(self, f"answer_{name}")(body["variables"])
+
+    def answer_Architecture(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        environment = {
+            "id": variables["environmentId"],
+            "name": "production",
+            "isEphemeral": False,
+            "serviceInstances": edges(self.services),
+            "volumeInstances": edges([]),
+            "deploymentTriggers": edges([]),
+            "deployments": edges([]),
+        }
+        return data(
+            project={"id": variables["projectId"], "name": "shop"},
+            environment=environment | self.environment,
+        )
+
+    def answer_Platform(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(platformStatus={"isStable": True, "incident": None})
+
+    def answer_Resources(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(metrics=self.metrics)
+
+    def answer_Http(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        ids = {k: v for k, v in variables.items() if k.startswith("service")}
+        for key, service in ids.items():
+            if service in self.broken:
+                return errors("Problem processing request", path=[f"statuses{key[7:]}"])
+        answer: dict[str, Any] = {}
+        for key, service in ids.items():
+            answer[f"statuses{key[7:]}"] = self.statuses.get(service, [])
+            answer[f"durations{key[7:]}"] = {"samples": self.durations.get(service, [])}
+        return data(**answer)
+
+    def answer_EnvironmentLog(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(environmentLogs=self.logs.get("environment", []))
+
+    def answer_DeploymentLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        lines = self.logs.get(variables["deploymentId"], [])
+        wanted = variables["filter"] or ""
+        if wanted == "@level:error":
+            lines = [line for line in lines if line["severity"] == "error"]
+        elif wanted:
+            lines = [line for line in lines if wanted in line["message"]]
+        return data(deploymentLogs=lines)
+
+    def answer_HttpLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        assert "startDate" not in variables
+        return data(httpLogs=self.logs.get(f"http {variables['deploymentId']}", []))
+
+    def answer_Deployments(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(deployments=edges(self.logs.get(f"deployments {variables['serviceId']}", [])))
+
+
+def data(**fields: Any) -> httpx.Response:
+    return httpx.Response(200, json={"data": fields})
+
+
+def errors(message: str, path: list[str] | None = None, status: int = 200) -> httpx.Response:
+    error = {"message": message, "path": path, "traceId": "785"}
+    return httpx.Response(status, json={"errors": [error], "data": None})
