@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 STRIP_LENGTH = 8
-REVIEWS_PER_PRODUCT = 400
+REVIEWS_PER_PRODUCT = 520
 PRODUCTS = {
     number: {"id": number, "name": f"Product {number}", "price_cents": 900 + 35 * number}
     for number in range(1, 201)
