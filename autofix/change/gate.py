@@ -10,7 +10,7 @@ files. Each belongs into `_judge_content` or `_judge_change` as one more functio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -64,6 +64,7 @@ class _Change(NamedTuple):
 
     old_mode: str
     new_mode: str
+    old_blob: str
     blob: str
     status: str
     path: str
@@ -221,23 +222,37 @@ def _changes(repository: Path, parent: str, commit: str) -> list[_Change]:
 
 
 def _parse_change(head: str, path: str) -> _Change:
-    old_mode, new_mode, _, blob, status = head.removeprefix(":").split(" ")
-    return _Change(old_mode, new_mode, blob, status, path)
+    old_mode, new_mode, old_blob, blob, status = head.removeprefix(":").split(" ")
+    return _Change(old_mode, new_mode, old_blob, blob, status, path)
 
 
 def _files(repository: Path, base: str, head: str) -> tuple[FileChange, ...]:
     out = run_git(
-        "diff-tree", "-r", "-z", "--numstat", "--text", "--no-renames", "--no-ext-diff",
-        "--no-textconv", base, head, cwd=repository,
+        "diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv",
+        base, head, cwd=repository,
     )  # fmt: skip
-    status = {change.path: change.status for change in _changes(repository, base, head)}
-    return tuple(_file_changes(out.decode(errors="replace").split("\0")[:-1], status))
+    rows = (row.split("\t", 2) for row in out.decode(errors="replace").split("\0")[:-1])
+    counted = {path: (added, removed) for added, removed, path in rows}
+    return tuple(
+        _file_change(repository, change, *counted.get(change.path, ("-", "-")))
+        for change in _changes(repository, base, head)
+    )
 
 
-def _file_changes(rows: Iterable[str], status: dict[str, str]) -> Iterator[FileChange]:
-    for row in rows:
-        added, removed, path = row.split("\t", 2)
-        yield FileChange(path=path, status=status[path], added=int(added), removed=int(removed))
+def _file_change(repository: Path, change: _Change, added: str, removed: str) -> FileChange:
+    """With the line counts git gives, or all lines where it calls the file binary."""
+    if "-" in {added, removed}:
+        added = str(_lines(repository, change.new_mode, change.blob))
+        removed = str(_lines(repository, change.old_mode, change.old_blob))
+    return FileChange(
+        path=change.path, status=change.status, added=int(added), removed=int(removed)
+    )
+
+
+def _lines(repository: Path, mode: str, blob: str) -> int:
+    if mode in {ABSENT, SUBMODULE}:
+        return 0
+    return len(run_git("cat-file", "blob", blob, cwd=repository).splitlines())
 
 
 def _patch(repository: Path, base: str, head: str) -> str:

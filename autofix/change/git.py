@@ -23,6 +23,7 @@ _HARDENED = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.attributesFile": os.devnull,
+    "attr.tree": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",  # git's empty tree
     "credential.helper": "",
     "gc.auto": "0",
     "maintenance.auto": "false",
