@@ -1,0 +1,228 @@
+from datetime import timedelta
+
+import pytest
+
+from autofix.change.opencode import OpencodeClient
+from autofix.change.supervisor import FixJob, SessionLimits, supervise
+from autofix.change.workspace import Workspace
+from autofix.models import CommandRun, SessionEnd, Todo
+from tests.unit.change.opencode_app import HEAD, OpencodeApp, assistant, bash, user
+
+BASE = "a" * 40
+JOB = FixJob(
+    workspace=Workspace(
+        fix_id="f1", repository="acme/x", directory="/work/f1", clone="x", branch="b", base=BASE
+    ),
+    title="Repair",
+    prompt="go",
+    work_ids=("w-e1-a1",),
+)
+OURS = JOB.message_id
+
+
+class Clock:
+    """Time that passes only by sleeping; `then` runs at each look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.then = lambda: None
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        assert self.now < 3600, "it watches for ever"
+        self.then()
+
+
+@pytest.fixture
+def app():
+    return OpencodeApp()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def watch(settings, app, clock):
+    def run(**limits):
+        with OpencodeClient(settings, app) as client:
+            return supervise(client, JOB, SessionLimits(**limits), clock=clock, sleep=clock.sleep)
+
+    return run
+
+
+def _answer_with(app, *messages):
+    """The next prompt is answered at once."""
+    app.on_prompt = lambda: app.messages.extend([user(OURS), *messages])
+
+
+def test_new_job_is_described_posted_and_read(app, watch):
+    """Metadata come before the prompt; all numbers come from the messages."""
+    parts = [bash("make test", 2), bash("git commit", 0), {"type": "step-finish"}]
+    words = [{"type": "text", "text": "All good."}]
+    _answer_with(app, assistant(OURS, parts=parts, finish="tool-calls"),
+                 assistant(OURS, id="msg_b", parts=words))  # fmt: skip
+    app.todos = [{"content": "Test", "status": "completed", "priority": "low"}]
+    result = watch()
+    order = [written for written, _ in app.writes]
+    assert order.index(f"PATCH /session/{JOB.session_id}") < order.index(
+        f"POST /session/{JOB.session_id}/prompt_async"
+    )
+    assert (result.end, result.base, result.head) == (SessionEnd.completed, BASE, HEAD)
+    assert result.commands == (
+        CommandRun(command="make test", exit_status=2),
+        CommandRun(command="git commit", exit_status=0),
+    )
+    assert (result.steps, result.cost, result.answer) == (1, 0.5, "All good.")
+    assert (result.input_tokens, result.output_tokens, result.model) == (240, 30, "m")
+    assert result.todos == (Todo(content="Test", status="completed"),)
+    assert app.posted("/abort") == 0
+    assert app.posted("/instance/dispose") == 1
+
+
+@pytest.mark.parametrize(
+    ("info", "end"),
+    [
+        ({}, SessionEnd.completed),
+        ({"finish": "length"}, SessionEnd.failed),
+        ({"finish": None}, SessionEnd.failed),
+        ({"error": {"name": "MessageAbortedError"}}, SessionEnd.failed),
+        (
+            {"error": {"name": "APIError", "data": {"message": "no", "statusCode": 401}}},
+            SessionEnd.failed,
+        ),
+    ],
+)
+def test_final_turn_is_never_posted_again(app, watch, info, end):
+    """A rerun finds what happened and pays for nothing."""
+    app.messages = [user(OURS), assistant(OURS, **info)]
+    assert watch().end is end
+    assert app.posted("/prompt_async") == 0
+
+
+def test_error_of_the_endpoint_is_the_reason(app, watch):
+    """The model endpoint's own words end in the result."""
+    data = {"message": "Invalid key", "statusCode": 401}
+    app.messages = [user(OURS), assistant(OURS, error={"name": "APIError", "data": data})]
+    assert watch().reason == "APIError 401: Invalid key"
+
+
+def test_foreign_answers_do_not_count(app, watch):
+    """An answer to somebody else's message is not ours."""
+    app.messages = [user("msg_person"), assistant("msg_person")]
+    _answer_with(app, assistant(OURS, id="msg_b"))
+    assert watch().steps == 1
+    assert app.posted("/prompt_async") == 1
+
+
+def test_compacted_turn_goes_on_under_the_servers_message(app, watch):
+    """After a compaction the server continues below a message of its own."""
+    app.messages = [
+        user(OURS),
+        assistant(OURS, finish="tool-calls"),
+        user("msg_c", synthetic=True),
+        assistant("msg_c", id="msg_b"),
+    ]
+    result = watch()
+    assert (result.end, result.steps) == (SessionEnd.completed, 2)
+
+
+def test_turn_cut_by_a_dead_server_is_posted_again(app, watch):
+    """An open turn that nobody works on is resumed under the same ids."""
+    app.messages = [user(OURS), assistant(OURS, finish=None, time={"created": 2_000})]
+    app.on_prompt = lambda: app.messages.append(assistant(OURS, id="msg_b"))
+    assert watch().end is SessionEnd.completed
+    assert app.posted("/prompt_async") == 1
+
+
+def test_busy_turn_is_only_watched(app, watch, clock):
+    """A supervisor that comes back to a running turn posts nothing."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+
+    def finish():
+        app.busy = set()
+        app.messages.append(assistant(OURS, id="msg_b"))
+
+    clock.then = finish
+    assert watch().end is SessionEnd.completed
+    assert app.posted("/prompt_async") == 0
+
+
+def test_prompt_without_any_sign_of_life_is_given_up(app, watch):
+    """An unknown model leaves no message at all: post a few times, then fail."""
+    result = watch(posts=2)
+    assert result.end is SessionEnd.failed
+    assert "did not start the turn" in result.reason
+    assert app.posted("/prompt_async") == 2
+    assert app.posted("/abort") == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "end"),
+    [
+        ({"steps": 1}, SessionEnd.step_limit),
+        ({"cost": 0.2}, SessionEnd.cost_limit),
+        ({"length": timedelta(minutes=3)}, SessionEnd.deadline),
+    ],
+)
+def test_limit_aborts_then_disposes(app, watch, limits, end):
+    """Each cap ends a running turn under its own name."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    result = watch(**limits)
+    assert result.end is end
+    order = [written for written, _ in app.writes if "abort" in written or "dispose" in written]
+    assert order == [f"POST /session/{JOB.session_id}/abort", "POST /instance/dispose"]
+
+
+def test_time_before_a_restart_counts(app, watch, clock):
+    """Two minutes were spent before; of three, one is left."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    watch(length=timedelta(minutes=3))
+    assert clock.now == pytest.approx(60, abs=2)
+
+
+def test_aborted_turn_keeps_the_name_of_its_limit(app, watch):
+    """A rerun after the step limit says step limit, not failed."""
+    app.messages = [user(OURS), assistant(OURS, error={"name": "MessageAbortedError"})]
+    assert watch(steps=1).end is SessionEnd.step_limit
+
+
+def test_permission_is_rejected_with_words_once(app, watch, clock):
+    """Nothing waits for a person who is not there."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    app.permissions = [{"id": "per_1", "sessionID": JOB.session_id, "permission": "bash"}]
+    clock.then = lambda: clock.now > 4 and app.messages.append(assistant(OURS, id="msg_b"))
+    watch()
+    replies = [body for written, body in app.writes if "/permission/per_1/reply" in written]
+    assert len(replies) == 1
+    assert replies[0]["reply"] == "reject"
+    assert replies[0]["message"]
+
+
+def test_unreachable_server_is_lost_after_a_while(app, watch, clock):
+    """Short outages are waited out, long ones end as lost."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+
+    def go_down():
+        app.down = 10_000
+
+    clock.then = go_down
+    assert watch(lost_after=timedelta(seconds=20)).end is SessionEnd.lost
+    assert clock.now < 30
+
+
+def test_nothing_committed_is_its_own_end(app, watch):
+    """An agent that says it is done without a commit has changed nothing."""
+    app.shell_output = f"{BASE}\n\nautofix-exit:0\n"
+    app.messages = [user(OURS), assistant(OURS)]
+    result = watch()
+    assert (result.end, result.head) == (SessionEnd.nothing_to_change, None)
