@@ -1,0 +1,133 @@
+import subprocess
+
+import pytest
+
+from autofix.change.gate import GateOptions
+from autofix.change.github import GithubClient
+from autofix.change.ids import branch_name, fix_id
+from autofix.change.pr_body import render_marker
+from autofix.change.publish import Change, find_existing_change, import_bundle, publish
+from autofix.errors import GitError, PolicyViolation
+from tests.unit.change.github_app import GithubApp
+
+BRANCH = "autofix/acme-x-1"
+
+
+class Forge:
+    """A bare repository on disk, its REST API in memory, and a clone with a fix."""
+
+    def __init__(self, tmp_path, settings, make_repository) -> None:
+        self.work = make_repository("source")
+        self.base = self.work.commit({"app.py": "1\n"})
+        self.bare = tmp_path / "acme" / "x.git"
+        self.work.git("clone", "-q", "--bare", ".", str(self.bare))
+        self.settings = settings.model_copy(update={"github_url": f"file://{tmp_path}"})
+        self.app = GithubApp()
+        self.tmp_path = tmp_path
+        self.work.git("checkout", "-q", "-b", BRANCH)
+
+    def bundle(self) -> bytes:
+        path = self.tmp_path / "out.bundle"
+        self.work.git("bundle", "create", "-q", str(path), BRANCH, f"^{self.base}")
+        return path.read_bytes()
+
+    def change(self, **fields) -> Change:
+        defaults = {"repository": "acme/x", "base_branch": "main", "branch": BRANCH,
+                    "base": self.base, "title": "T"}  # fmt: skip
+        return Change(**(defaults | fields))
+
+    def heads(self) -> dict[str, str]:
+        out = subprocess.check_output(["git", "-C", str(self.bare), "show-ref"], text=True)
+        return {ref: commit for commit, ref in (line.split() for line in out.splitlines())}
+
+    def publish(self, **fields):
+        self.app.branches = {
+            ref.removeprefix("refs/heads/"): commit for ref, commit in self.heads().items()
+        }
+        with GithubClient(self.settings, self.app) as github:
+            return publish(
+                self.bundle(), self.change(**fields), settings=self.settings, github=github,
+                options=GateOptions(), render=lambda _: "body", workdir=self.tmp_path,
+            )  # fmt: skip
+
+
+@pytest.fixture
+def forge(tmp_path, settings, make_repository):
+    return Forge(tmp_path, settings, make_repository)
+
+
+def test_same_change_is_published_once(forge):
+    """The judged commit is what the branch holds; a rerun pushes and opens nothing."""
+    head = forge.work.commit({"app.py": "2\n"})
+    first = forge.publish()
+    assert forge.heads()[f"refs/heads/{BRANCH}"] == head
+    assert (first.labels, first.draft) == (("autofix",), True)
+    assert forge.publish() == first
+    assert len(forge.app.pulls) == 1
+
+
+def test_closed_pull_request_is_returned_and_not_opened_again(forge):
+    """A person's close stands."""
+    forge.work.commit({"app.py": "2\n"})
+    forge.publish()
+    forge.app.pulls[0]["state"] = "closed"
+    assert forge.publish().state == "closed"
+    assert len(forge.app.pulls) == 1
+
+
+def test_branch_with_other_commits_is_left_alone(forge):
+    """What is there is never overwritten."""
+    forge.work.commit({"app.py": "2\n"})
+    forge.publish()
+    before = forge.heads()
+    forge.work.git("reset", "-q", "--hard", forge.base)
+    forge.work.commit({"app.py": "3\n"})
+    with pytest.raises(GitError, match="holds another commit"):
+        forge.publish()
+    forge.app.branches = {}
+    assert forge.heads() == before
+
+
+def test_denied_change_leaves_no_trace(forge):
+    """Nothing is pushed and nothing opened; every reason is named."""
+    forge.work.commit({".github/workflows/x.yml": "x\n", "b.bin": b"\0"})
+    with pytest.raises(PolicyViolation, match=r"x\.yml.*b\.bin|b\.bin.*x\.yml"):
+        forge.publish()
+    assert list(forge.heads()) == ["refs/heads/main"]
+    assert forge.app.pulls == []
+
+
+def test_base_that_is_not_on_the_deployed_branch_is_refused(forge):
+    """The base is reported by the agent's side, so it is checked against the forge."""
+    forge.base = forge.work.commit({"app.py": "0\n", ".github/x.yml": "x\n"})
+    forge.work.commit({"app.py": "2\n"})
+    with pytest.raises(GitError, match="is not on branch main"):
+        forge.publish()
+
+
+def test_bundle_of_something_else_is_refused(forge, tmp_path):
+    """Bytes that are no bundle, and a bundle without the branch, are errors."""
+    forge.work.commit({"app.py": "2\n"})
+    for bundle, branch in ((b"no bundle", BRANCH), (forge.bundle(), "autofix/other")):
+        with pytest.raises(GitError):
+            import_bundle(
+                bundle, forge.change(branch=branch), settings=forge.settings, workdir=tmp_path
+            )
+
+
+def test_existing_pull_requests_hold_a_fix_back(forge):
+    """The fix's own pull request in any state, or an open one for the same incident."""
+    work = ["aa-e2-a1"]
+    with GithubClient(forge.settings, forge.app) as github:
+
+        def existing(work_ids):
+            return find_existing_change(github, "acme/x", fix_id(work_ids), work_ids)
+
+        forge.app.add_pull("autofix/acme-x-9", body=f"text {render_marker(['aa-e1-a1'])}")
+        assert "is open for the same incident" in existing(work).reason
+        assert existing(["bb-e1-a1"]) is None
+        forge.app.pulls[0]["state"] = "closed"
+        assert existing(work) is None
+        own = branch_name("acme/x", fix_id(work))
+        forge.app.add_pull(own, state="closed")
+        assert existing(work).reason == "pull request #2 of this fix is closed"
