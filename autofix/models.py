@@ -141,6 +141,7 @@ class ServiceSummary(Model):
     window: Window
     cpu: Level | None = None
     memory: Level | None = None
+    disk: Level | None = None
     requests: int = 0
     status_codes: dict[int, int] = Field(default_factory=dict)
     """Requests per HTTP status code."""

@@ -166,6 +166,7 @@ def _summary(service: Service, rows: pd.DataFrame, observation: Observation) -> 
         window=observation.window,
         cpu=_level(wide, "CPU_USAGE", "CPU_LIMIT", "vCPU", 1),
         memory=_level(wide, "MEMORY_USAGE_GB", "MEMORY_LIMIT_GB", "MB", _MB_PER_GB),
+        disk=_level(wide, "DISK_USAGE_GB", "DISK_LIMIT_GB", "MB", _MB_PER_GB),
         requests=round(float(requests.sum())),
         status_codes=dict(observation.status_codes.get(service.id, {})),
         p50_ms=p50,

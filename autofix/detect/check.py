@@ -1,0 +1,156 @@
+"""One tick by hand: read, judge, print, write. Starts nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from autofix.detect.findings import find_findings
+from autofix.detect.parameters import CheckParameters
+from autofix.errors import ConfigError, RailwayError
+from autofix.models import Finding, Window
+from autofix.observe.observation import (
+    Observation,
+    describe_too_few,
+    read_services,
+    select,
+)
+from autofix.observe.railway import RailwayClient
+from autofix.parameters import Thresholds
+from autofix.redact import redactor
+from autofix.report import SignalRow, build_signal_rows
+from autofix.settings import Settings
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one look found, and what went wrong with it."""
+
+    window: Window
+    observation: Observation | None = None
+    """None when Railway could not be read at all."""
+    findings: tuple[Finding, ...] = ()
+    trouble: str = ""
+    """One line on why too little was read; empty when at least half of the services were."""
+
+
+def run_check(
+    open_client: Callable[[], RailwayClient],
+    parameters: CheckParameters,
+    end: datetime,
+    names: Sequence[str] = (),
+) -> Check:
+    """Look at the window that ends at `end`.
+
+    Args:
+        open_client: gives the client that is read from; it is closed afterwards.
+        parameters: window, thresholds and services.
+        end: the tick.
+        names: services that must exist; ConfigError otherwise.
+    """
+    window, step = Window.ending(end, parameters.window.length), parameters.window.step
+    try:
+        with open_client() as client:
+            architecture = client.fetch_architecture()
+            _require(names, [s.name for s in architecture.services])
+            services = select(architecture, parameters.services)
+            observation = read_services(client, architecture, services, window, step)
+    except RailwayError as error:
+        return Check(window, trouble=str(error))
+    known = [s for s in services if s.id not in observation.unknown]
+    findings = find_findings(observation.samples, known, window, parameters.thresholds, step)
+    trouble = "" if observation.is_enough else describe_too_few(observation)
+    return Check(window, observation, findings, trouble)
+
+
+def build_result(check: Check) -> dict[str, Any]:
+    """The result as `--json` writes it."""
+    return {
+        "now": _rfc3339(check.window.end),
+        "window_seconds": check.window.length.total_seconds(),
+        "services": _states(check.observation, check.findings) if check.observation else [],
+        "findings": [
+            {
+                "ts": _rfc3339(f.ts),
+                "service": f.service,
+                "signal": f.signal.value,
+                "severity": f.severity.value,
+                "onset": _rfc3339(f.onset),
+                "reason": f.reason,
+            }
+            for f in check.findings
+        ],
+    }
+
+
+def report_check(
+    check: Check, thresholds: Thresholds, settings: Settings, json_file: Path | None
+) -> str:
+    """Print the tables, write the file, and return the trouble; everything redacted."""
+    redact = redactor(settings.secret_values())
+    result = json.loads(redact(json.dumps(build_result(check), ensure_ascii=False)))
+    if json_file is not None:
+        _write(json_file, result)
+    if check.observation is not None:
+        rows = build_signal_rows(check.observation, thresholds, check.findings)
+        _print(rows, result)
+    return redact(check.trouble)
+
+
+def _states(observation: Observation, findings: Sequence[Finding]) -> list[dict[str, str]]:
+    reasons: dict[str, list[str]] = {}
+    for finding in findings:
+        reasons.setdefault(finding.service_id, []).append(finding.reason)
+    states = []
+    for s in observation.selected:
+        if s.id in observation.unknown:
+            state, reason = "unknown", observation.unknown[s.id]
+        elif s.id in reasons:
+            state, reason = "affected", "; ".join(reasons[s.id])
+        else:
+            state, reason = "healthy", "sleeping" if s.sleeping else "within its thresholds"
+        states.append({"service": s.name, "state": state, "reason": reason})
+    return states
+
+
+def _print(rows: Sequence[SignalRow], result: dict[str, Any]) -> None:
+    console = Console()
+    table = Table(title=f"{result['window_seconds']:g} s until {result['now']}")
+    for title in rows[0]:
+        table.add_column(title)
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
+    console.print(table)
+    lines = ["{severity:<8} {service} {signal}: {reason}".format(**f) for f in result["findings"]]
+    lines += [
+        "unknown  {service}: {reason}".format(**s)
+        for s in result["services"]
+        if s["state"] == "unknown"
+    ]
+    for line in lines or ["No findings."]:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _require(names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--service {name}: no such service; there are {', '.join(known)}")
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--json {path} cannot be written: {error.strerror}") from error
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,99 @@
+"""Metrics over a window as text: a sparkline a signal, where it began and ended, its limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from autofix.models import Window
+
+WIDTH = 24
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_GAP = "·"
+
+
+@dataclass(frozen=True)
+class Line:
+    """How one measurement is shown."""
+
+    label: str
+    measurement: str
+    unit: str
+    factor: float = 1.0
+    limit: str | None = None
+
+
+LINES = (
+    Line("memory", "MEMORY_USAGE_GB", "MB", 1_000, "MEMORY_LIMIT_GB"),
+    Line("CPU", "CPU_USAGE", "vCPU", 1, "CPU_LIMIT"),
+    Line("disk", "DISK_USAGE_GB", "MB", 1_000, "DISK_LIMIT_GB"),
+    Line("5xx", "HTTP_5XX", "a step"),
+    Line("4xx", "HTTP_4XX", "a step"),
+    Line("2xx", "HTTP_2XX", "a step"),
+    Line("p50", "HTTP_P50_MS", "ms"),
+    Line("p95", "HTTP_P95_MS", "ms"),
+    Line("p99", "HTTP_P99_MS", "ms"),
+    Line("restarts", "RESTARTS", "a step"),
+)
+RESOURCES = LINES[:3]
+
+
+def render_series(
+    samples: pd.DataFrame, service_id: str, window: Window, lines: tuple[Line, ...] = LINES
+) -> str:
+    """One line for each measurement that has samples; a dot is a gap."""
+    own = samples[samples["service"] == service_id]
+    rendered = (_render_line(own, line, window) for line in lines)
+    return "\n".join(text for text in rendered if text)
+
+
+def sparkline(values: list[float | None]) -> str:
+    """One block a value between the lowest and the highest; a dot where nothing was measured."""
+    known = [v for v in values if v is not None]
+    if not known:
+        return ""
+    low, span = min(known), max(known) - min(known)
+    return "".join(
+        _GAP if v is None else _BLOCKS[round((v - low) / span * 7) if span else 0] for v in values
+    )
+
+
+def percent_of_limit(samples: pd.DataFrame, service_id: str, line: Line) -> float | None:
+    """Average use in percent of the limit; None when one of the two was not measured."""
+    own = samples[samples["service"] == service_id]
+    usage = own.loc[own["measurement"] == line.measurement, "value"]
+    limits = own.loc[own["measurement"] == line.limit, "value"]
+    if usage.empty or limits.empty or limits.iloc[-1] <= 0:
+        return None
+    return 100 * float(usage.mean()) / float(limits.iloc[-1])
+
+
+def _render_line(own: pd.DataFrame, line: Line, window: Window) -> str:
+    points = own[own["measurement"] == line.measurement].sort_values("ts")
+    values = points["value"] * line.factor
+    if values.empty or (line.unit == "a step" and not values.any()):
+        return ""
+    shown = [_number(v) for v in (values.iloc[0], values.iloc[-1], values.mean(), values.max())]
+    text = (
+        f"{line.label:<8} {sparkline(_buckets(points, window, line.factor))}  "
+        f"{shown[0]} → {shown[1]} {line.unit}, average {shown[2]}, maximum {shown[3]}"
+    )
+    limits = own.loc[own["measurement"] == line.limit, "value"]
+    if limits.empty or limits.iloc[-1] <= 0:
+        return text
+    top = limits.iloc[-1] * line.factor
+    return f"{text}, limit {_number(top)} ({100 * values.mean() / top:.0f} % used on average)"
+
+
+def _buckets(points: pd.DataFrame, window: Window, factor: float) -> list[float | None]:
+    """The window in `WIDTH` parts, the highest value of each."""
+    elapsed = (points["ts"] - pd.Timestamp(window.start)).dt.total_seconds()
+    part = np.floor(elapsed / window.length.total_seconds() * WIDTH).clip(0, WIDTH - 1).astype(int)
+    highest = (points["value"] * factor).groupby(part).max()
+    return [float(highest[i]) if i in highest.index else None for i in range(WIDTH)]
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004

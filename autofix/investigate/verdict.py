@@ -1,0 +1,92 @@
+"""What kind of answer the evidence supports: plain rules, each with its reason.
+
+Only typed facts decide: kinds of services and signals of findings. No text of the telemetry can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from autofix.investigate.evidence import MISSING
+from autofix.models import EvidenceItem, Incident, ServiceKind, Signal, Verdict, VerdictKind
+
+_LEVELS = frozenset({Signal.cpu, Signal.memory})
+"""High use alone: maybe the service is just successful."""
+_DECISIVE = frozenset({"findings", "deployment log", "http log", "databases"})
+
+Rule = Callable[[Incident, Sequence[EvidenceItem]], Verdict | None]
+
+
+def judge(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict:
+    """The first rule that has an answer; a fix in code when none objects."""
+    for rule in _RULES:
+        verdict = rule(incident, evidence)
+        if verdict is not None:
+            return verdict
+    return _code_fix(incident, evidence)
+
+
+def _database(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    if incident.service.kind is not ServiceKind.database:
+        return None
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason="a database: its resources are judged with the services that query it",
+        evidence=_cited(evidence, {"findings"}),
+    )
+
+
+def _level_only(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    if not {f.signal for f in incident.findings} <= _LEVELS:
+        return None
+    reasons = "; ".join(f.reason for f in incident.findings)
+    return Verdict(
+        kind=VerdictKind.no_action,
+        reason=f"use is high, nothing suffers: no errors, no slow requests, no restarts. {reasons}",
+        evidence=_cited(evidence, {"findings", "metrics"}),
+    )
+
+
+def _no_repository(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    service = incident.service
+    if service.repository is not None:
+        return None
+    origin = f"the image {service.image}" if service.image else "no known source"
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason=f"deployed from {origin}: there is no repository in which it could be fixed",
+        evidence=_cited(evidence, {"findings"}),
+    )
+
+
+def _disk_only(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    if {f.signal for f in incident.findings} != {Signal.disk}:
+        return None
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason="a volume fills up, and nothing shows whether it may: its size is for a person",
+        evidence=_cited(evidence, {"findings", "metrics"}),
+    )
+
+
+# Not yet judged, in the order in which they will be asked, before a fix in code:
+#   wait_upstream   needs failing look-ups and flows, and the status pages of providers
+#   rollback        needs the service's own baseline: a step right after a deployment
+#   raise_limit     needs the trend of memory at level traffic, to tell a leak from growth
+#   scale_replicas  needs the same for CPU, and whether replicas can share the work
+_RULES: tuple[Rule, ...] = (_database, _level_only, _no_repository, _disk_only)
+
+
+def _code_fix(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict:
+    signals = ", ".join(dict.fromkeys(f.signal.value for f in incident.findings))
+    return Verdict(
+        kind=VerdictKind.code_fix,
+        reason=f"{signals}: {incident.service.name} suffers, and its code is at hand",
+        evidence=_cited(evidence, _DECISIVE),
+    )
+
+
+def _cited(evidence: Sequence[EvidenceItem], sources: frozenset[str] | set[str]) -> tuple[str, ...]:
+    return tuple(
+        item.id for item in evidence if item.source in sources and not item.text.startswith(MISSING)
+    )
