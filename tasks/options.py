@@ -14,7 +14,7 @@ from autofix.errors import AutofixError, RemoteError
 def is_retryable(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
     """Only what may pass by itself: a remote side that says so, or an error nobody foresaw."""
     try:
-        state.result()  # type: ignore[call-overload]
+        state.result()
     except RemoteError as error:
         return error.retryable
     except AutofixError:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from autofix.parameters import Caps, Thresholds, WindowParameters
+from flows.deploy import find_unknown_parameters
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def deployments() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    return found
+
+
+def _write(folder: Path, deployments: list[dict[str, Any]]) -> Path:
+    (folder / "flows").symlink_to(ROOT / "flows")
+    file = folder / "prefect.yaml"
+    file.write_text(yaml.safe_dump({"deployments": deployments}))
+    return file
+
+
+def test_every_deployment_loads_and_its_parameters_are_known() -> None:
+    """The file as it is has nothing to complain about."""
+    assert find_unknown_parameters(ROOT / "prefect.yaml") == []
+
+
+def test_an_unknown_parameter_is_an_error_that_names_it(
+    tmp_path: Path, deployments: list[dict[str, Any]]
+) -> None:
+    """Prefect would accept it and let the run crash."""
+    deployments[0]["parameters"]["windw"] = {"minutes": 10}
+    problems = find_unknown_parameters(_write(tmp_path, deployments))
+    assert len(problems) == 1
+    assert "has no parameter 'windw'" in problems[0]
+
+
+def test_a_value_that_the_form_would_refuse_is_an_error(
+    tmp_path: Path, deployments: list[dict[str, Any]]
+) -> None:
+    """A critical level below its warning level, and an unknown name inside a group."""
+    deployments[0]["parameters"]["thresholds"]["cpu_percent"] = {"warning": 90, "critical": 70}
+    deployments[0]["parameters"]["caps"]["pull_request_per_tick"] = 1
+    problems = "\n".join(find_unknown_parameters(_write(tmp_path, deployments)))
+    assert "swap them" in problems
+    assert "pull_request_per_tick" in problems
+
+
+def test_the_file_states_the_defaults_that_the_code_has(deployments: list[dict[str, Any]]) -> None:
+    """A person who reads the file sees what a run by hand does."""
+    parameters = deployments[0]["parameters"]
+    assert WindowParameters(**parameters["window"]) == WindowParameters()
+    assert Thresholds(**parameters["thresholds"]) == Thresholds()
+    assert Caps(**parameters["caps"]) == Caps()
