@@ -89,7 +89,7 @@ BLUEPRINT: tuple[ServiceSpec, ...] = (
         mount_path="/var/lib/rowstore",
         volume_mb=500,
     ),
-    ServiceSpec("catalog-api", Role.web, cpu_limit=0.22, memory_limit_mb=80),
+    ServiceSpec("catalog-api", Role.web, cpu_limit=0.22, memory_limit_mb=75),
     ServiceSpec(
         "orders-web",
         Role.web,

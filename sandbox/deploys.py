@@ -107,11 +107,12 @@ class Deployer:
         """Make ready for deploys of this service."""
         self._locks[spec.name] = threading.Lock()
 
-    def deploy(self, spec: ServiceSpec, commit: str | None = None, branch: str = "main") -> None:
+    def deploy(
+        self, spec: ServiceSpec, commit: str | None, branch: str, reason: str = "deploy"
+    ) -> None:
         """Deploy a commit (or the image); a failure keeps what serves and shows in the status."""
-        deployment = Deployment(spec, folder=self._folders / spec.name, branch=branch)
-        deployment.folder = deployment.folder / deployment.id
-        deployment.commit = commit
+        deployment = Deployment(spec, self._folders, commit=commit, branch=branch, reason=reason)
+        deployment.folder = self._folders / spec.name / deployment.id
         self._registry.add(deployment)
         with self._locks[spec.name]:
             try:

@@ -108,6 +108,7 @@ class Deployment:
     message: str | None = None
     author: str | None = None
     branch: str | None = None
+    reason: str = "deploy"
     id: str = field(default_factory=lambda: str(uuid4()))
     instance_id: str = field(default_factory=lambda: str(uuid4()))
     created: datetime = field(default_factory=utc_now)
@@ -154,14 +155,14 @@ class Deployment:
     def meta(self) -> dict[str, Any]:
         """What it was made from, as the platform names it."""
         if self.spec.image:
-            return {"image": self.spec.image, "reason": "deploy"}
+            return {"image": self.spec.image, "reason": self.reason}
         return {
             "repo": self.spec.repository,
             "branch": self.branch,
             "commitHash": self.commit,
             "commitMessage": self.message,
             "commitAuthor": self.author,
-            "reason": "deploy",
+            "reason": self.reason,
         }
 
 

@@ -102,6 +102,10 @@ class World:
         if spec and branch == DEPLOY_BRANCH and not self._stopped.is_set():
             self._deploys.submit(self._deploy, spec, commit)
 
+    def roll_back(self, deployment: Deployment) -> None:
+        """Deploy once more what an earlier deployment was made from."""
+        self._deploys.submit(self._deploy, deployment.spec, deployment.commit, "rollback")
+
     def load_pid(self) -> int | None:
         """The process that sends the traffic."""
         return self._load.pid if self._load else None
@@ -112,9 +116,9 @@ class World:
         copy_service(spec.name, folder, healthy=spec.name in self.healthy)
         return folder
 
-    def _deploy(self, spec: ServiceSpec, commit: str | None) -> None:
+    def _deploy(self, spec: ServiceSpec, commit: str | None, reason: str = "deploy") -> None:
         if self._deployer is not None:
-            self._deployer.deploy(spec, commit, DEPLOY_BRANCH)
+            self._deployer.deploy(spec, commit, DEPLOY_BRANCH, reason)
 
     def _deploy_all(self, specs: list[ServiceSpec], create_repository: CreateRepository) -> None:
         def begin(spec: ServiceSpec) -> None:

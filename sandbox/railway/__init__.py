@@ -1,0 +1,1 @@
+"""The platform's GraphQL API, answered from the world's measurements."""
