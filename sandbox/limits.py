@@ -13,7 +13,7 @@ import psutil
 from sandbox.containers import Container
 
 TICK_SECONDS = 0.01
-BURST_SECONDS = 0.15
+BURST_SECONDS = 0.3
 """How much of its share a process may save up while it rests."""
 RESUME_SECONDS = 0.04
 """How much of its share a stopped process needs to go on."""

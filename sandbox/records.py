@@ -135,8 +135,8 @@ class Deployment:
         self.status, self.status_changed = status, utc_now()
 
     def write(self, stream: str, text: str) -> None:
-        """Keep a line of its output."""
-        self.log.append(parse_line(stream, text, utc_now()))
+        """Keep a line of its output, with the paths a container would show."""
+        self.log.append(parse_line(stream, text.replace(str(self.folder), "/app"), utc_now()))
 
     def note(self, severity: str, text: str) -> None:
         """Keep a line of the platform itself."""

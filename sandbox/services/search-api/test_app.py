@@ -21,6 +21,11 @@ class SearchTest(unittest.TestCase):
     def test_it_finds_nothing_without_time(self):
         self.assertEqual(app.search("desk", until=0), ([], 0))
 
+    def test_many_at_once_get_less_each(self):
+        budget = app.Budget(0.012)
+        with budget as first, budget as second, budget as third:
+            self.assertEqual((first, second, third), (0.012, 0.012, 0.006))
+
 
 if __name__ == "__main__":
     unittest.main()
