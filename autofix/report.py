@@ -95,14 +95,11 @@ def render_signals(rows: Sequence[SignalRow], thresholds: Thresholds) -> str:
     titles = list(rows[0])
     table = [titles, ["---"] * len(titles), *([row[t] for t in titles] for row in rows)]
     lines = [f"| {' | '.join(cells)} |" for cells in table]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"CPU, memory and latency count when they hold for {thresholds.sustained_share:.0%} of "
-            f"the samples; HTTP is judged from {thresholds.min_requests} requests.",
-        ]
+    needs = (
+        f"CPU, memory and latency count when they hold for {thresholds.sustained_share:.0%} of the "
+        f"samples; HTTP is judged from {thresholds.min_requests} requests."
     )
+    return "\n".join([*lines, "", needs])
 
 
 def render_findings(findings: Sequence[Finding]) -> str:
@@ -194,7 +191,7 @@ def _http(summary: ServiceSummary) -> list[str]:
     codes = ", ".join(f"{code}: {n:,}" for code, n in sorted(summary.status_codes.items()))
     percentiles = ((50, summary.p50_ms), (95, summary.p95_ms), (99, summary.p99_ms))
     return [
-        f"- requests: {summary.requests:,}" + (f" ({codes})" if codes else ""),
+        f"- requests: {_requests(summary)}" + (f" ({codes})" if codes else ""),
         f"- 5xx: {_rate(summary, 5)}, 4xx: {_rate(summary, 4)}",
         "- latency: " + ", ".join(f"p{p} {_ms(value)}" for p, value in percentiles),
     ]
@@ -217,7 +214,7 @@ def _signal_row(
         "CPU": cell(Signal.cpu, _share(summary.cpu)),
         "Memory": cell(Signal.memory, _share(summary.memory)),
         "Disk": cell(Signal.disk, _share(summary.disk) if summary.disk else "-"),
-        "Requests": f"{summary.requests:,}" if web else "-",
+        "Requests": _requests(summary) if web else "-",
         "5xx": cell(Signal.http_5xx, _rate(summary, 5) if web else "-"),
         "4xx": cell(Signal.http_4xx, _rate(summary, 4) if web else "-"),
         "p95": cell(Signal.latency, _ms(summary.p95_ms) if web else "-"),
@@ -252,6 +249,10 @@ def _share(level: Level | None) -> str:
     if not level.limit:
         return f"{_number(level.average)} {level.unit}"
     return f"{100 * level.average / level.limit:.0f} %"
+
+
+def _requests(summary: ServiceSummary) -> str:
+    return UNKNOWN if summary.unknown and not summary.requests else f"{summary.requests:,}"
 
 
 def _rate(summary: ServiceSummary, digit: int) -> str:

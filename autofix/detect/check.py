@@ -16,7 +16,7 @@ from rich.table import Table
 from autofix.detect.findings import find_findings
 from autofix.detect.parameters import CheckParameters
 from autofix.errors import ConfigError, RailwayError
-from autofix.models import Finding, Window
+from autofix.models import Finding, Service, ServiceKind, Window
 from autofix.observe.observation import (
     Observation,
     describe_too_few,
@@ -116,9 +116,17 @@ def _states(observation: Observation, findings: Sequence[Finding]) -> list[dict[
         elif s.id in reasons:
             state, reason = "affected", "; ".join(reasons[s.id])
         else:
-            state, reason = "healthy", "sleeping" if s.sleeping else "within its thresholds"
+            state, reason = "healthy", _why_healthy(s)
         states.append({"service": s.name, "state": state, "reason": reason})
     return states
+
+
+def _why_healthy(service: Service) -> str:
+    if service.sleeping:
+        return "sleeping"
+    if service.kind is ServiceKind.cron:
+        return "a cron: its resources are within their thresholds, its runs are not judged yet"
+    return "within its thresholds"
 
 
 def _print(rows: Sequence[SignalRow], result: dict[str, Any]) -> None:

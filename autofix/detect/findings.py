@@ -152,7 +152,8 @@ def _counted(wide: pd.DataFrame, rule: Rule, _: int) -> dict[str, Breach]:
             value=total,
             severity=severity,
             hits=windows.of(values, service),
-            weights=windows.of(values, service) * 0 + 1,
+            # each hit is its own step's whole weight, so that the onset is the first of them
+            weights=windows.of(values, service),
         )
         for service, total in windows.by_service(totals).items()
         for severity, _ in _worst(rule, total)
@@ -218,7 +219,9 @@ def _reason(rule: Rule, breach: Breach, threshold: float, begin: datetime, windo
 def _number(value: float, unit: str) -> str:
     if unit == "ms":
         return f"{value / _MS_PER_S:.1f} s" if value >= _MS_PER_S else f"{value:.0f} ms"
-    return f"{value:.0f} {unit}" if unit == "restarts" else f"{value:.1f} {unit}"
+    if unit == "restarts":
+        return f"{value:.0f} restart{'s' if value != 1 else ''}"
+    return f"{value:.1f} {unit}"
 
 
 def _duration(length: timedelta) -> str:

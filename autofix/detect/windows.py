@@ -19,8 +19,8 @@ SERVICE, TS = "service", "ts"
 _QUIET_BEFORE = 0.25
 """A change of level is taken for the onset when the part before it had at most this share of the
 rate after it; otherwise the trouble is as old as its first sample."""
-_MIN_BEFORE = 3
-"""Samples that must lie before a change of level."""
+_MIN_PART = 3
+"""Samples that must lie before a change of level, and after it."""
 
 
 def widen(samples: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -113,11 +113,11 @@ def onset(hits: pd.Series, weights: pd.Series, window: Window) -> datetime:
 
 def _change(hit: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> int:
     total = weight.sum()
-    if total <= 0 or len(hit) <= _MIN_BEFORE:
+    if total <= 0:
         return 0
     deviation = np.cumsum(hit - weight * hit.sum() / total)
     split = int(deviation.argmin()) + 1
-    if split < _MIN_BEFORE or split >= len(hit):
+    if split < _MIN_PART or split > len(hit) - _MIN_PART:
         return 0
     before, after = weight[:split].sum(), weight[split:].sum()
     if before <= 0 or after <= 0:

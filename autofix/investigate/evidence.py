@@ -7,7 +7,7 @@ A source that cannot be read leaves an item that says so, and the others go on. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from autofix.models import (
     Service,
     ServiceKind,
     ServiceSummary,
+    Window,
 )
 from autofix.observe.observation import Observation, read_services, summarise
 from autofix.observe.railway import RailwayClient
@@ -37,6 +38,8 @@ _LOG_LIMIT = 1_000
 _PLATFORM_LIMIT = 200
 _HTTP_LIMIT = 2_000
 _DEPLOYMENTS = 2
+_AROUND = timedelta(minutes=2)
+"""How far around the onset a log is read that does not fit whole."""
 _AT_LIMIT = 85.0
 """A database whose CPU use is on average above this many percent of its limit is named."""
 
@@ -230,22 +233,32 @@ class _Gatherer:
 
     def _read_logs(self) -> list[LogLine]:
         """Errors and platform lines by their own queries, so that busy logs do not push them out."""
-        start, end = self._window.start, self._window.end
+        queries = (("@level:error", _LOG_LIMIT), ("Container", _PLATFORM_LIMIT), ("", _LOG_LIMIT))
         found: dict[tuple[str, datetime, str, int], LogLine] = {}
         for deployment in self._deployments_that_served():
-            for filter_, limit in (
-                ("@level:error", _LOG_LIMIT),
-                ("Container", _PLATFORM_LIMIT),
-                ("", _LOG_LIMIT),
-            ):
+            for filter_, limit in queries:
+                lines = self._read_log(deployment, self._window, filter_, limit)
+                if len(lines) >= limit:  # the newest only: how it began may be lost
+                    lines += self._read_log(deployment, self._around_onset(lines), filter_, limit)
                 seen: dict[tuple[datetime, str], int] = {}
-                for line in self._client.fetch_deployment_logs(
-                    deployment.id, start, end, limit=limit, filter_=filter_
-                ):
+                for line in lines:
                     # the same line may come at the same time more than once, in each answer
                     turn = seen[line.at, line.message] = seen.get((line.at, line.message), 0) + 1
                     found.setdefault((deployment.id, line.at, line.message, turn), line)
         return list(found.values())
+
+    def _read_log(
+        self, deployment: Deployment, window: Window, filter_: str, limit: int
+    ) -> list[LogLine]:
+        return self._client.fetch_deployment_logs(
+            deployment.id, window.start, window.end, limit=limit, filter_=filter_
+        )
+
+    def _around_onset(self, newest: Sequence[LogLine]) -> Window:
+        """The time around the onset, as far as it lies before the lines that were read."""
+        start = max(self._window.start, self._incident.onset - _AROUND)
+        end = min(newest[0].at, self._incident.onset + _AROUND)
+        return Window(start=min(start, end), end=end)
 
     def _draft(self, source: str, why: str, text: str) -> Draft:
         return Draft(source, why, text, self._window.start, self._window.end)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from autofix.models import Window
+from autofix.observe.frames import STATUS_CLASSES
 
 WIDTH = 24
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -49,14 +50,11 @@ def render_series(
     return "\n".join(text for text in rendered if text)
 
 
-def sparkline(values: list[float | None]) -> str:
-    """One block a value between the lowest and the highest; a dot where nothing was measured."""
-    known = [v for v in values if v is not None]
-    if not known:
-        return ""
-    low, span = min(known), max(known) - min(known)
+def sparkline(values: list[float | None], top: float) -> str:
+    """One block a value between zero and the top; a dot where nothing was measured."""
     return "".join(
-        _GAP if v is None else _BLOCKS[round((v - low) / span * 7) if span else 0] for v in values
+        _GAP if v is None else _BLOCKS[round(min(1.0, max(0.0, v / top)) * 7) if top > 0 else 0]
+        for v in values
     )
 
 
@@ -71,27 +69,39 @@ def percent_of_limit(samples: pd.DataFrame, service_id: str, line: Line) -> floa
 
 
 def _render_line(own: pd.DataFrame, line: Line, window: Window) -> str:
-    points = own[own["measurement"] == line.measurement].sort_values("ts")
-    values = points["value"] * line.factor
+    points = _points(own, line)
+    values = points["value"]
     if values.empty or (line.unit == "a step" and not values.any()):
         return ""
+    limits = own.loc[own["measurement"] == line.limit, "value"] * line.factor
+    limit = float(limits.iloc[-1]) if len(limits) and limits.iloc[-1] > 0 else None
     shown = [_number(v) for v in (values.iloc[0], values.iloc[-1], values.mean(), values.max())]
     text = (
-        f"{line.label:<8} {sparkline(_buckets(points, window, line.factor))}  "
+        f"{line.label:<8} {sparkline(_buckets(points, window), limit or float(values.max()))}  "
         f"{shown[0]} → {shown[1]} {line.unit}, average {shown[2]}, maximum {shown[3]}"
     )
-    limits = own.loc[own["measurement"] == line.limit, "value"]
-    if limits.empty or limits.iloc[-1] <= 0:
+    if limit is None:
         return text
-    top = limits.iloc[-1] * line.factor
-    return f"{text}, limit {_number(top)} ({100 * values.mean() / top:.0f} % used on average)"
+    return f"{text}, limit {_number(limit)} ({100 * values.mean() / limit:.0f} % used on average)"
 
 
-def _buckets(points: pd.DataFrame, window: Window, factor: float) -> list[float | None]:
+def _points(own: pd.DataFrame, line: Line) -> pd.DataFrame:
+    """The samples of one line in order.
+
+    Beside a status class that was measured, one that was not named is a true zero.
+    """
+    points = own[own["measurement"] == line.measurement].set_index("ts")["value"] * line.factor
+    if line.measurement in STATUS_CLASSES:
+        measured = own.loc[own["measurement"].isin(STATUS_CLASSES), "ts"].unique()
+        points = points.reindex(measured, fill_value=0.0)
+    return points.sort_index().rename_axis("ts").reset_index(name="value")
+
+
+def _buckets(points: pd.DataFrame, window: Window) -> list[float | None]:
     """The window in `WIDTH` parts, the highest value of each."""
     elapsed = (points["ts"] - pd.Timestamp(window.start)).dt.total_seconds()
     part = np.floor(elapsed / window.length.total_seconds() * WIDTH).clip(0, WIDTH - 1).astype(int)
-    highest = (points["value"] * factor).groupby(part).max()
+    highest = points["value"].groupby(part).max()
     return [float(highest[i]) if i in highest.index else None for i in range(WIDTH)]
 
 

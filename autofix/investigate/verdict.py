@@ -12,7 +12,7 @@ from autofix.models import EvidenceItem, Incident, ServiceKind, Signal, Verdict,
 
 _LEVELS = frozenset({Signal.cpu, Signal.memory})
 """High use alone: maybe the service is just successful."""
-_DECISIVE = frozenset({"findings", "deployment log", "http log", "databases"})
+_DECISIVE = frozenset({"findings", "deployment log", "http log"})
 
 Rule = Callable[[Incident, Sequence[EvidenceItem]], Verdict | None]
 
@@ -78,11 +78,13 @@ _RULES: tuple[Rule, ...] = (_database, _level_only, _no_repository, _disk_only)
 
 
 def _code_fix(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict:
+    found = {f.signal for f in incident.findings}
     signals = ", ".join(dict.fromkeys(f.signal.value for f in incident.findings))
+    waits_for_it = {"databases"} if Signal.latency in found else set[str]()
     return Verdict(
         kind=VerdictKind.code_fix,
         reason=f"{signals}: {incident.service.name} suffers, and its code is at hand",
-        evidence=_cited(evidence, _DECISIVE),
+        evidence=_cited(evidence, _DECISIVE | waits_for_it),
     )
 
 

@@ -127,6 +127,12 @@ def test_restarts_are_counted() -> None:
     assert names(frame(RESTARTS=[1.0] * 3 + [0.0] * 27)) == [("crash_loop", "critical")]
 
 
+def test_the_onset_of_restarts_is_the_first_of_them() -> None:
+    """A crash loop is as old as its first restart, however the restarts lie."""
+    (finding,) = find(frame(RESTARTS=[0.0] * 10 + [1.0] + [0.0] * 17 + [1.0, 1.0]))
+    assert finding.onset == WINDOW.start + 10 * STEP
+
+
 def test_a_full_volume_is_found_at_its_last_sample() -> None:
     """Disk is judged by where it stands, not by how long."""
     samples = frame(DISK_USAGE_GB=[None] * 29 + [4.8], DISK_LIMIT_GB=[None] * 29 + [5.0])

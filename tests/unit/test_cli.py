@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import http.server
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from autofix.cli import run
+from autofix.models import Window
+from tests.unit.observe.railway_app import RailwayApp, deployment, errors, instance
+
+AT = "2026-03-02T14:30:00Z"
+
+
+@pytest.fixture
+def app() -> RailwayApp:
+    return RailwayApp(instance("api"), instance("web"), instance("docs"))
+
+
+@pytest.fixture
+def railway(app: RailwayApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[RailwayApp]:
+    """The fake behind a real loopback server, and the settings that lead to it."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = app(httpx.Request("POST", "http://x", content=body))
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/graphql/v2"
+    monkeypatch.setenv("RAILWAY_API_URL", url)
+    monkeypatch.setenv("RAILWAY_TOKEN", "secret-railway-token")
+    monkeypatch.setenv("RAILWAY_PROJECT_ID", "p1")
+    monkeypatch.setenv("RAILWAY_ENVIRONMENT_ID", "e1")
+    yield app
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def measure(app: RailwayApp, window: Window, **cpu: float) -> None:
+    """Thirty samples a service, percent of one vCPU."""
+    start = int(window.start.timestamp())
+    for service, percent in cpu.items():
+        for name, value in (("CPU_USAGE", percent / 100), ("CPU_LIMIT", 1.0)):
+            points = [{"ts": start + 60 * i, "value": value} for i in range(30)]
+            app.metrics.append(
+                {"measurement": name, "tags": {"serviceId": service}, "values": points}
+            )
+
+
+def check(tmp_path: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    out = tmp_path / "out.json"
+    status = run(["check", "--now", AT, "--json", str(out), *options])
+    return status, json.loads(out.read_text()) if out.exists() else {}
+
+
+def test_check_writes_services_and_findings(
+    railway: RailwayApp, window: Window, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Findings do not change the exit status; the file holds what was seen."""
+    measure(railway, window, api=95, web=20, docs=20)
+    railway.broken = {"docs"}
+    railway.services.append(
+        instance(
+            "naps", activeDeployments=[], latestDeployment=deployment("naps", status="SLEEPING")
+        )
+    )
+    status, result = check(tmp_path)
+    assert status == 0
+    assert (result["now"], result["window_seconds"]) == (AT, 1800)
+    states = {s["service"]: (s["state"], s["reason"]) for s in result["services"]}
+    assert states["api"][0] == "affected"
+    assert states["web"] == ("healthy", "within its thresholds")
+    assert states["naps"] == ("healthy", "sleeping")
+    assert states["docs"][0] == "unknown"
+    assert "Problem processing request" in states["docs"][1]
+    (finding,) = result["findings"]
+    assert set(finding) == {"ts", "service", "signal", "severity", "onset", "reason"}
+    assert (finding["service"], finding["signal"], finding["ts"]) == ("api", "cpu", AT)
+    assert finding["onset"] == "2026-03-02T14:00:00Z"
+    shown = capsys.readouterr().out
+    assert "CPU 95.0 % of its limit over 30 min" in shown
+    assert "secret-railway-token" not in shown + json.dumps(result)
+
+
+def test_fewer_than_half_read_is_status_one_and_still_written(
+    railway: RailwayApp, window: Window, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file says which services are unknown."""
+    measure(railway, window, api=95, web=20, docs=20)
+    railway.broken = {"web", "docs"}
+    status, result = check(tmp_path)
+    assert status == 1
+    assert [s["state"] for s in result["services"]] == ["affected", "unknown", "unknown"]
+    assert "only 1 of 3 services could be read" in capsys.readouterr().err
+
+
+def test_a_dead_token_is_status_one_in_one_line(
+    railway: RailwayApp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing could be read: the file is there, empty, and stderr says why."""
+    railway.faults = [errors("Not Authorized")]
+    status, result = check(tmp_path)
+    assert (status, result["services"], result["findings"]) == (1, [], [])
+    error = capsys.readouterr().err
+    assert "the token is dead or has no access" in error
+    assert error.count("\n") == 1
+
+
+def test_service_and_window_narrow_the_look(
+    railway: RailwayApp, window: Window, tmp_path: Path
+) -> None:
+    """Only the named services, and only the last minutes."""
+    measure(railway, window, api=95, web=95, docs=20)
+    status, result = check(tmp_path, "--service", "api", "--service", "docs", "--window", "10m")
+    assert status == 0
+    assert [s["service"] for s in result["services"]] == ["api", "docs"]
+    assert result["window_seconds"] == 600
+    assert [f["onset"] for f in result["findings"]] == ["2026-03-02T14:20:00Z"]
+
+
+PREFECT = """
+deployments:
+  - name: autofix
+    entrypoint: flows/generate_fix.py:generate_fix
+    parameters: {thresholds: {cpu_percent: {warning: 1, critical: 2}}}
+  - name: autofix
+    entrypoint: flows/monitor_project_health.py:monitor_project_health
+    parameters:
+      thresholds: {cpu_percent: {warning: 15, critical: 90}}
+      services: {exclude: [docs]}
+      autonomy: report
+"""
+
+
+def test_rules_come_from_the_monitor_deployment(
+    railway: RailwayApp, window: Window, tmp_path: Path
+) -> None:
+    """prefect.yaml in the working folder is the one place; a file given by hand wins over it."""
+    measure(railway, window, api=20, web=10, docs=20)
+    assert check(tmp_path)[1]["findings"] == []
+    Path("prefect.yaml").write_text(PREFECT)
+    _, result = check(tmp_path)
+    assert [s["service"] for s in result["services"]] == ["api", "web"]
+    assert [(f["service"], f["severity"]) for f in result["findings"]] == [("api", "warning")]
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps({"thresholds": {"cpu_percent": {"warning": 5, "critical": 9}}}))
+    _, result = check(tmp_path, "--parameters", str(given))
+    assert [f["severity"] for f in result["findings"]] == ["critical"] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--window", "soon"], "--window 'soon': write a number"),
+        (["--window", "10s"], "--window '10s'"),
+        (["--now", "yesterday"], "--now 'yesterday'"),
+        (["--now", "2026-03-02T14:30:00"], "has no offset"),
+        (["--service", "nope"], "--service nope: no such service; there are api, docs, web"),
+        (["--parameters", "absent.yaml"], "absent.yaml cannot be read"),
+        (["--parameters", "typo.yaml"], "typo.yaml: thresholds.cpu"),
+        (["--parameters", "list.yaml"], "expected names with values"),
+        (["--json", "no/such/folder/out.json"], "cannot be written"),
+        (["--unknown-option"], "--unknown-option"),
+    ],
+)
+def test_bad_input_is_status_two_in_one_line(
+    railway: RailwayApp,
+    window: Window,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    """What is wrong is named; there is no traceback."""
+    measure(railway, window, api=20, web=10, docs=20)
+    Path("typo.yaml").write_text("thresholds: {cpu: {warning: 1, critical: 2}}")
+    Path("list.yaml").write_text("- 1")
+    assert run(["check", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_setting_is_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is named, with what to do."""
+    assert run(["check"]) == 2
+    assert capsys.readouterr().err.startswith("autofix: RAILWAY_TOKEN is not set: create")
+
+
+def test_baseline_says_that_it_is_not_there(
+    railway: RailwayApp, window: Window, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The option is never swallowed in silence."""
+    measure(railway, window, api=20, web=10, docs=20)
+    assert check(tmp_path, "--baseline")[0] == 0
+    assert "there is no baseline yet" in capsys.readouterr().err
+
+
+def test_help_is_quick_and_loads_no_pandas() -> None:
+    """Asking for help does not load what only a command needs."""
+    code = (
+        "import sys\nfrom autofix.cli import run\nstatus = run(['check', '--help'])\n"
+        "sys.exit(status or ('pandas' in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for option in ("--window", "--service", "--now", "--baseline", "--json", "--parameters"):
+        assert option in done.stdout
+
+
+def test_a_window_is_its_length() -> None:
+    """The unit is one letter."""
+    from autofix.cli import parse_duration  # noqa: PLC0415
+
+    lengths = {"90s": 90, "30m": 1800, "2h": 7200, "1d": 86400, "1.5m": 90}
+    assert {t: parse_duration(t) for t in lengths} == {
+        t: timedelta(seconds=s) for t, s in lengths.items()
+    }
