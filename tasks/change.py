@@ -181,7 +181,8 @@ def collect_commits(fix: Fix, plan: PlanResult, worked: WorkedOn) -> Commits:
     """The agent's commits as a git bundle; PolicyViolation when there is nothing to publish."""
     session = worked.session
     if session.end is not SessionEnd.completed or session.head is None:
-        raise PolicyViolation(f"the agent's session ended as {session.end}: {session.reason}")
+        said = f" (it said: {session.answer[:300]!r})" if session.answer else ""
+        raise PolicyViolation(f"the agent's session ended as {session.end}: {session.reason}{said}")
     settings = load_settings()
     with OpencodeClient(settings) as client:
         bundle = fetch_bundle(client, settings, worked.workspace)

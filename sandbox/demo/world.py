@@ -101,7 +101,7 @@ class World:
     def _model_calls(self) -> int:
         base = httpx.URL(self._stack.settings["OPENAI_BASE_URL"])
         answer = self._http.get(base.copy_with(path="/_sandbox/requests"))
-        calls: dict[str, int] = answer.raise_for_status().json()
+        calls: dict[str, int] = answer.raise_for_status().json()["requests"]
         return sum(n for what, n in calls.items() if what.startswith("POST") and "/v1/" in what)
 
     def _sessions(self) -> int:

@@ -20,7 +20,9 @@ def _pinned() -> dict[str, list[str]]:
 def _required() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"].values()
-    lines = project["project"]["dependencies"] + [r for g in groups for r in g if isinstance(r, str)]
+    lines = project["project"]["dependencies"] + [
+        r for g in groups for r in g if isinstance(r, str)
+    ]
     return [Requirement(line) for line in lines]
 
 

@@ -1,0 +1,168 @@
+"""generate_fix as a flow, with a real OpenCode server, a real forge, and the scripted rehearsal."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.states import State
+
+from autofix.models import ServiceContext
+from autofix.parameters import Autonomy, Caps
+from flows.generate_fix import generate_fix
+from sandbox.faults import Faults
+from sandbox.forge.app import Forge
+from sandbox.model.app import build_app
+from tests.sandbox.serving import serve
+from tests.support.opencode_server import BINARY, PASSWORD, OpencodeServer, serve_opencode
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.flow,
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.skipif(not BINARY.exists(), reason="OpenCode is installed by make setup"),
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+REPOSITORY = "acme/billing-api"
+TOKEN = "forge-token-1"
+SERVICE = ROOT / "sandbox/services/billing-api"
+
+
+def _traceback() -> str:
+    """What the service itself prints when it meets its fault."""
+    code = "import app\nfor number in range(1, 600):\n    app.answer(f'/invoices/{number}')\n"
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=SERVICE, capture_output=True, text=True, check=False
+    )
+    assert "KeyError" in done.stderr
+    return done.stderr
+
+
+@dataclass
+class Sides:
+    """The other sides, and what was asked of them."""
+
+    model: str
+    forge: str
+    opencode: OpencodeServer
+
+    def model_calls(self) -> int:
+        counts: dict[str, int] = httpx.get(f"{self.model}/_sandbox/requests").json()["requests"]
+        return sum(n for what, n in counts.items() if what.startswith("POST"))
+
+    def pull_requests(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.get(
+            f"{self.forge}/repos/{REPOSITORY}/pulls", params={"state": "all"}
+        ).json()
+        return found
+
+    def sessions(self) -> int:
+        answer = httpx.get(
+            f"{self.opencode.url}/experimental/session",
+            auth=("opencode", PASSWORD),
+        )
+        return len(answer.json())
+
+
+@pytest.fixture
+def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sides]:
+    forge = Forge(tmp_path / "forge", TOKEN, lambda *_: None)
+    forge.create_repository(REPOSITORY, SERVICE, "Import")
+    with (
+        serve(Faults(build_app(), "model")) as model,
+        serve(forge.app) as forge_url,
+        serve_opencode(tmp_path / "agent", f"{model}/v1") as opencode,
+    ):
+        for name, value in {
+            "OPENAI_BASE_URL": f"{model}/v1",
+            "OPENAI_API_KEY": "rehearsal-key-1",
+            "AUTOFIX_MODEL": "openai:rehearsal-scripted",
+            "OPENCODE_URL": opencode.url,
+            "OPENCODE_SERVER_PASSWORD": PASSWORD,
+            "OPENCODE_WORKSPACE": str(opencode.workspace),
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_API_URL": forge_url,
+            "GITHUB_URL": forge_url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield Sides(model, forge_url, opencode)
+
+
+@pytest.fixture
+def context(
+    make_context: Callable[..., ServiceContext], request: pytest.FixtureRequest
+) -> ServiceContext:
+    """An incident of each test's own: results of another test's fix would be found again."""
+    made = make_context()
+    fingerprint = hashlib.sha256(request.node.name.encode()).hexdigest()[:10]
+    incident = made.incident.model_copy(update={"fingerprint": fingerprint})
+    first = made.evidence[0].model_copy(update={"text": _traceback()})
+    evidence = (first, *made.evidence[1:])
+    return made.model_copy(update={"incident": incident, "evidence": evidence})
+
+
+def _run(context: ServiceContext, autonomy: Autonomy) -> State[Any]:
+    return generate_fix(
+        REPOSITORY, [context], "What runs.", autonomy=autonomy, caps=Caps(), return_state=True
+    )
+
+
+def test_each_level_of_autonomy_stops_where_it_says_and_a_rerun_does_nothing_twice(
+    sides: Sides, context: ServiceContext
+) -> None:
+    """report: no model call. plan: one, no session. pull_request: one draft; again: nothing new."""
+    state = _run(context, Autonomy.report)
+    assert state.is_completed()
+    assert sides.model_calls() == 0
+
+    state = _run(context, Autonomy.plan)
+    assert state.is_completed(), state
+    assert (sides.model_calls(), sides.sessions()) == (1, 0)
+
+    state = _run(context, Autonomy.pull_request)
+    assert state.is_completed(), state
+    pulls = sides.pull_requests()
+    assert [(p["draft"], p["state"]) for p in pulls] == [(True, "open")]
+    assert pulls[0]["html_url"] in str(state.message)
+    assert "KeyError" in pulls[0]["body"]
+    assert "rehearsal" in pulls[0]["body"]
+    calls, sessions = sides.model_calls(), sides.sessions()
+    assert sessions > 0
+
+    state = _run(context, Autonomy.pull_request)
+    assert state.is_completed(), state
+    assert "pull request #1" in str(state.message)
+    assert (sides.model_calls(), sides.sessions()) == (calls, sessions)
+    assert len(sides.pull_requests()) == 1
+
+
+def test_an_agent_that_cannot_be_reached_fails_the_run_with_that_reason(
+    sides: Sides, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan is kept, the run is failed, and its message names OpenCode."""
+    monkeypatch.setenv("OPENCODE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("tasks.change.HEALTH_SECONDS", 1)
+    state = _run(context, Autonomy.pull_request)
+    assert state.is_failed()
+    assert "OpenCode" in str(state.message)
+    assert sides.pull_requests() == []
+
+
+def test_a_forge_that_cannot_be_asked_starts_nothing(
+    sides: Sides, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub cannot be asked: no model call, and the run says why."""
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    state = _run(context, Autonomy.pull_request)
+    assert state.is_failed()
+    assert "GitHub" in str(state.message)
+    assert sides.model_calls() == 0
