@@ -65,7 +65,7 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     for service in services[:SUMMARIES]:
         text = render_summary(service, summaries[service.id])
         _markdown(f"summary-{service.name}", text, f"How {service.name} did over the window")
-    rows = build_signal_rows(services, summaries.values(), detection.findings)
+    rows = build_signal_rows(observation, thresholds, detection.findings)
     create_table_artifact(rows, key="signals", description="Services and signals, with levels")
     findings = render_findings(detection.findings)
     text = f"{render_signals(rows, thresholds)}\n\n{findings}"

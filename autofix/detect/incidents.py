@@ -228,7 +228,8 @@ def _turn(
 def _may_try_again(record: IncidentRecord, turn: Turn | None, now: datetime) -> bool:
     if turn is None or turn.failed_at is None or record.attempt >= MAX_ATTEMPTS:
         return False
-    return now >= turn.failed_at + BACK_OFF * 2 ** (record.attempt - 1)
+    back_off: timedelta = BACK_OFF * 2 ** (record.attempt - 1)
+    return now >= turn.failed_at + back_off
 
 
 def _key(record: IncidentRecord) -> tuple[str, int]:
