@@ -67,7 +67,7 @@ class Edge:
         """`find_deployment` gives the serving deployment of a host name."""
         self.port = 0
         self._find = find_deployment
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._started = threading.Event()
         self._ending = asyncio.Event()
@@ -80,15 +80,15 @@ class Edge:
 
     def close(self) -> None:
         """Stop listening and drop what is open."""
-        self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join()
-        self._loop.close()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=512)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
@@ -99,7 +99,7 @@ class Edge:
         await asyncio.gather(*self._open, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = self._loop.create_task(self._talk(reader, writer))
+        task = asyncio.create_task(self._talk(reader, writer))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
 
@@ -124,7 +124,6 @@ class Edge:
             return
         request_id = uuid4().hex[:22]
         answer = await _ask(deployment, head.render(request_id) + body)
-        writer.write(answer.payload)
         deployment.received += len(raw) + len(body)
         deployment.sent += len(answer.payload)
         deployment.requests.append(
@@ -147,6 +146,7 @@ class Edge:
                 instance_id=deployment.instance_id,
             )
         )
+        writer.write(answer.payload)
         await writer.drain()
 
 

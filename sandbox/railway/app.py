@@ -67,10 +67,11 @@ def build_app(world: World, token: str, limit: int = REQUESTS_AN_HOUR) -> ASGIAp
             return _failed("POST body is not JSON", "BAD_REQUEST", 400, headers)
         if not _is_authorized(request, token):
             return _failed("Not Authorized", "INTERNAL_SERVER_ERROR", 200, headers)
-        success, result = await run_in_threadpool(
+        _, result = await run_in_threadpool(
             graphql_sync, schema, asked, error_formatter=render_error
         )
-        return JSONResponse(result, 200 if success else 400, headers)
+        # What fails while it is answered has a status of 200, what cannot be asked has not.
+        return JSONResponse(result, 200 if "data" in result else 400, headers)
 
     return Starlette(routes=[Route("/graphql/v2", post, methods=["POST"])])
 
