@@ -27,7 +27,7 @@ from sandbox.faults import Faults
 from sandbox.forge.app import Forge
 from sandbox.model.app import build_app as build_model
 from sandbox.railway.app import build_app as build_railway
-from sandbox.world import World
+from sandbox.world import World, WorldError
 
 MODEL = "rehearsal-scripted"
 
@@ -165,6 +165,8 @@ def main() -> None:
     root.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(run(root, ready, frozenset(arguments.healthy)))
+    except WorldError as error:
+        parser.exit(1, f"sandbox: {error}\n")
     finally:
         ready.unlink(missing_ok=True)
         for folder in ("world", "forge"):

@@ -120,6 +120,8 @@ class Deployer:
                 self._bring_up(deployment)
             except DeployFailed as error:
                 self._give_up(deployment, error)
+            except OSError as error:
+                self._give_up(deployment, DeployFailed(str(error)))
             else:
                 self._switch(deployment)
 

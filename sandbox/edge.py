@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 from sandbox.records import Deployment, Request, utc_now
@@ -124,30 +125,45 @@ class Edge:
             return
         request_id = uuid4().hex[:22]
         answer = await _ask(deployment, head.render(request_id) + body)
-        deployment.received += len(raw) + len(body)
+        total_ms = round((time.monotonic() - started) * 1000)
+        received = len(raw) + len(body)
+        deployment.received += received
         deployment.sent += len(answer.payload)
+        # Logged before it is sent: who has an answer finds its request.
         deployment.requests.append(
-            Request(
-                at=at,
-                id=request_id,
-                method=head.method,
-                path=head.path,
-                host=head.host,
-                status=answer.status,
-                total_ms=round((time.monotonic() - started) * 1000),
-                upstream_ms=answer.upstream_ms,
-                details=answer.details,
-                upstream_errors=answer.errors,
-                upstream_address=f"http://127.0.0.1:{deployment.port}",
-                source_ip=head.headers.get("x-forwarded-for", "127.0.0.1"),
-                user_agent=head.headers.get("user-agent", ""),
-                received=len(raw) + len(body),
-                sent=len(answer.payload),
-                instance_id=deployment.instance_id,
-            )
+            _record(deployment, head, answer, at, request_id, total_ms, received)
         )
         writer.write(answer.payload)
         await writer.drain()
+
+
+def _record(
+    deployment: Deployment,
+    head: Head,
+    answer: Answer,
+    at: datetime,
+    request_id: str,
+    total_ms: int,
+    received: int,
+) -> Request:
+    return Request(
+        at=at,
+        id=request_id,
+        method=head.method,
+        path=head.path,
+        host=head.host,
+        status=answer.status,
+        total_ms=total_ms,
+        upstream_ms=answer.upstream_ms,
+        details=answer.details,
+        upstream_errors=answer.errors,
+        upstream_address=f"http://127.0.0.1:{deployment.port}",
+        source_ip=head.headers.get("x-forwarded-for", "127.0.0.1"),
+        user_agent=head.headers.get("user-agent", ""),
+        received=received,
+        sent=len(answer.payload),
+        instance_id=deployment.instance_id,
+    )
 
 
 async def _ask(deployment: Deployment, request: bytes) -> Answer:

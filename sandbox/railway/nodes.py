@@ -102,19 +102,6 @@ class Nodes:
         """A service as it stands in the environment."""
         every = self._world.registry.of(spec.id)
         active = self._world.registry.active(spec.name)
-        domains = [
-            {
-                "id": stable_id("domain", spec.domain),
-                "domain": spec.domain,
-                "environmentId": ENVIRONMENT_ID,
-                "projectId": PROJECT_ID,
-                "serviceId": spec.id,
-                "createdAt": self._world.started,
-                "targetPort": active.port if active else None,
-            }
-            for _ in range(1)
-            if spec.domain
-        ]
         return {
             "id": stable_id("instance", spec.name),
             "serviceId": spec.id,
@@ -136,10 +123,24 @@ class Nodes:
             "restartPolicyMaxRetries": 0,
             "watchPatterns": [],
             "source": {"image": spec.image, "repo": spec.repository},
-            "domains": {"serviceDomains": domains, "customDomains": []},
+            "domains": {"serviceDomains": self._domains(spec, active), "customDomains": []},
             "latestDeployment": self.deployment(every[-1]) if every else None,
             "activeDeployments": [self.deployment(active)] if active else [],
         }
+
+    def _domains(self, spec: ServiceSpec, active: Deployment | None) -> list[Json]:
+        if spec.domain is None:
+            return []
+        domain = {
+            "id": stable_id("domain", spec.domain),
+            "domain": spec.domain,
+            "environmentId": ENVIRONMENT_ID,
+            "projectId": PROJECT_ID,
+            "serviceId": spec.id,
+            "createdAt": self._world.started,
+            "targetPort": active.port if active else None,
+        }
+        return [domain]
 
     def deployments(self) -> list[Json]:
         """Every deployment, newest first."""

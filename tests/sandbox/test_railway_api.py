@@ -77,15 +77,16 @@ def _fill(world: World) -> None:
     database.log.append(LogLine(at(2.5), "error", "disk is slow"))
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path, services=("orders-web", "orders-db", "nightly-report"), load=False)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root = tmp_path_factory.mktemp("world")
+    world = World(root, services=("orders-web", "orders-db", "nightly-report"), load=False)
     _fill(world)
     yield world
     world.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ask(world: World) -> Iterator[Ask]:
     """Asks a query and gives its data."""
     with serve(build_app(world, TOKEN)) as address:

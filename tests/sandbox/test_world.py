@@ -150,9 +150,9 @@ def test_what_dies_is_restarted_and_the_edge_says_502_meanwhile(shop: Shop) -> N
     messages = [line.message for line in shop.active.log]
     assert "Container exited with status -9" in messages
     assert "Container restarted (restart 1)" in messages
-    failed = next(request for request in shop.active.requests if request.status == 502)
-    assert failed.details == "Application failed to respond"
-    assert "connection refused" in failed.upstream_errors
+    failed = [request for request in shop.active.requests if request.status == 502]
+    assert {request.details for request in failed} == {"Application failed to respond"}
+    assert any("connection refused" in request.upstream_errors for request in failed)
 
 
 def test_the_edge_times_out_and_the_memory_limit_kills(shop: Shop) -> None:
