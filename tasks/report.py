@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> N
     """The verdict on each affected service with its evidence."""
     for context in contexts:
         name = context.incident.service.name
-        text = render_context(context, "evidence")
+        text = render_context(context, secrets.token_hex(6))
         _markdown(f"context-{name}", text, f"Evidence and verdict: {name}")
     _markdown("verdicts", render_verdicts(contexts, autonomy), "What each service calls for")
 

@@ -13,6 +13,7 @@ from sandbox.demo.processes import DemoError
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 Json = dict[str, Any]
+_TRIES = 10
 
 
 class PrefectApi:
@@ -50,7 +51,12 @@ class PrefectApi:
 
     def start(self, deployment_id: str, name: str, parameters: Json) -> str:
         """Start a run as a person does from the UI; its id."""
-        body = {"name": name, "parameters": parameters, "state": {"type": "SCHEDULED"}}
+        body = {
+            "name": name,
+            "parameters": parameters,
+            "state": {"type": "SCHEDULED"},
+            "idempotency_key": f"demo/{name}",
+        }
         run: Json = self._post(f"/deployments/{deployment_id}/create_flow_run", body)
         return str(run["id"])
 
@@ -81,4 +87,10 @@ class PrefectApi:
         return str(found[0]["data"]) if found else None
 
     def _post(self, path: str, body: Json) -> Any:
-        return self._client.post(path, json=body).raise_for_status().json()
+        """The answer; SQLite may be busy for a moment, and every call here may be repeated."""
+        for _ in range(_TRIES):
+            answer = self._client.post(path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
+        return answer.raise_for_status().json()

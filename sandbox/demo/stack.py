@@ -164,7 +164,6 @@ class Stack:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "AUTOFIX_DIR": str(PROJECT),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def _passed_on(self) -> dict[str, str]:
