@@ -24,7 +24,6 @@ from autofix.models import (
     Signal,
     Volume,
 )
-from autofix.observe.observation import Observation, summarise
 from autofix.parameters import Levels, Thresholds
 
 UNKNOWN = "unknown"
@@ -78,15 +77,18 @@ def render_summary(service: Service, summary: ServiceSummary) -> str:
 
 
 def build_signal_rows(
-    observation: Observation, thresholds: Thresholds, findings: Iterable[Finding]
+    services: Iterable[Service],
+    summaries: Iterable[ServiceSummary],
+    thresholds: Thresholds,
+    findings: Iterable[Finding],
 ) -> list[SignalRow]:
     """One row a service and one cell a signal; the first row holds the levels.
 
     ⚠ marks a warning and ✖ a critical finding; `-` is a signal that the service does not have.
     """
-    by_id = {summary.service_id: summary for summary in summarise(observation)}
+    by_id = {summary.service_id: summary for summary in summaries}
     marks = {(f.service_id, f.signal): _MARKS[f.severity] for f in findings}
-    rows = [_signal_row(s, by_id[s.id], marks) for s in observation.selected]
+    rows = [_signal_row(service, by_id[service.id], marks) for service in services]
     return [_level_row(thresholds), *rows]
 
 

@@ -6,17 +6,10 @@ from prefect import State, flow
 
 from autofix.models import ServiceContext
 from autofix.parameters import Autonomy, Caps
-from tasks.change import (
-    collect_commits,
-    find_existing,
-    judge_commits,
-    one_at_a_time,
-    prepare_fix,
-    publish,
-    work_on_plan,
-)
+from tasks.change import collect_commits, find_existing, judge_commits, publish, work_on_plan
+from tasks.fix import one_at_a_time, prepare_fix
 from tasks.plan import check_plan, write_plan
-from tasks.report import report_change, report_plan, report_pull_request, report_stop
+from tasks.report_fix import report_change, report_plan, report_pull_request, report_stop
 
 
 @flow(name="generate_fix", flow_run_name="fix {repository}", log_prints=True)

@@ -11,15 +11,12 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
-from prefect.concurrency.sync import concurrency
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from autofix.change import gate
 from autofix.change.gate import GateOptions
 from autofix.change.github import GithubClient
-from autofix.change.ids import branch_name, fix_id
 from autofix.change.opencode import OpencodeClient
 from autofix.change.pr_body import render_body
 from autofix.change.prompt import render_prompt
@@ -32,16 +29,14 @@ from autofix.change.publish import (
     require_allowed,
 )
 from autofix.change.supervisor import FixJob, SessionLimits, supervise
-from autofix.change.workspace import Workspace, fetch_bundle, prepare_workspace
+from autofix.change.workspace import fetch_bundle, prepare_workspace
 from autofix.errors import PolicyViolation
 from autofix.models import (
     GateResult,
-    Model,
     PlanResult,
     PullRequest,
     ServiceContext,
     SessionEnd,
-    SessionResult,
     Skipped,
 )
 from autofix.parameters import Caps
@@ -49,63 +44,13 @@ from autofix.plan.policy import allowed_roots
 from autofix.redact import redactor
 from autofix.report import render_context
 from autofix.settings import load_settings
+from tasks.fix import Commits, Fix, WorkedOn
 from tasks.options import REMOTE, make_key
 from tasks.plan import fence_nonce
-from tasks.report import follow_session
+from tasks.report_fix import follow_session
 
-LEASE_SECONDS = 60
-"""How soon the slot of a dead run is free again."""
 HEALTH_SECONDS = 20
-WAIT_SECONDS = 3600
-"""How long a fix waits for another one of the same repository."""
-
-
-class Fix(Model):
-    """One change for one repository: what it is called everywhere."""
-
-    fix_id: str
-    repository: str
-    work_ids: tuple[str, ...]
-    branch: str
-    base_branch: str
-
-
-class WorkedOn(Model):
-    """A session that ended, and where it worked."""
-
-    workspace: Workspace
-    session: SessionResult
-
-
-class Commits(Model):
-    """The agent's commits as they left its server."""
-
-    change: Change
-    head: str
-    bundle: bytes
-
-
-def prepare_fix(repository: str, contexts: Sequence[ServiceContext]) -> Fix:
-    """Names derived from the work ids: whoever runs this fix again finds the same."""
-    work_ids = tuple(sorted(context.incident.work_id for context in contexts))
-    name = fix_id(work_ids)
-    return Fix(
-        fix_id=name,
-        repository=repository,
-        work_ids=work_ids,
-        branch=branch_name(repository, name),
-        base_branch=contexts[0].incident.service.branch or "main",
-    )
-
-
-@contextmanager
-def one_at_a_time(repository: str) -> Iterator[None]:
-    """Hold the repository's only slot; its limit is made first, a missing one would not hold."""
-    name = "autofix-" + repository.lower().replace("/", "-")
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(name, 1)
-    with concurrency(name, strict=True, lease_duration=LEASE_SECONDS, timeout_seconds=WAIT_SECONDS):
-        yield
+"""How long an OpenCode server may take to answer."""
 
 
 @task(
@@ -119,7 +64,7 @@ def find_existing(fix: Fix) -> Skipped | None:
     settings = load_settings()
     settings.require("github_token")
     with GithubClient(settings) as client:
-        return find_existing_change(client, fix.repository, fix.fix_id, fix.work_ids)
+        return find_existing_change(client, fix.repository, fix.fix_id, fix.services)
 
 
 def _key(task_name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from autofix.change.ids import fix_id
 from autofix.change.markdown import cell, code, fence, inline
@@ -22,7 +23,7 @@ CAP = 60_000
 REHEARSAL_MODEL = "rehearsal-scripted"
 _COMMANDS = 40
 _STATUS = {"A": "added", "M": "changed", "D": "deleted", "T": "changed its kind"}
-_MARKER = re.compile(r"<!-- railway-autofix work:(\S+) fix:(\S+) -->")
+_MARKER = re.compile(r"<!-- railway-autofix work:(\S+) services:(\S+) fix:(\S+) -->")
 
 
 def render_body(
@@ -59,7 +60,7 @@ def render_body(
         _checks(plan),
         _origin(plan, session, run_url),
     ]
-    marker = render_marker(work_ids)
+    marker = render_marker(work_ids, [context.incident.service.id for context in contexts])
     for kept in range(len(items), -1, -1):
         sections = [*head, _evidence(items[:kept], len(items) - kept)]
         text = redact("\n\n".join(section for section in sections if section))
@@ -68,22 +69,32 @@ def render_body(
     return f"{text[: CAP - len(marker) - 20]}…\n\n{marker}\n"
 
 
-def render_marker(work_ids: Sequence[str]) -> str:
+class Marker(NamedTuple):
+    """What a pull request is the record of."""
+
+    work_ids: tuple[str, ...]
+    services: tuple[str, ...]
+    """Ids of the services it covers."""
+    fix_id: str
+
+
+def render_marker(work_ids: Sequence[str], services: Sequence[str]) -> str:
     """The comment by which a pull request is recognised as the record of a fix."""
-    ordered = sorted(set(work_ids))
-    return f"<!-- railway-autofix work:{','.join(ordered)} fix:{fix_id(ordered)} -->"
+    work, covered = sorted(set(work_ids)), sorted(set(services))
+    fields = f"work:{','.join(work)} services:{','.join(covered)} fix:{fix_id(work)}"
+    return f"<!-- railway-autofix {fields} -->"
 
 
-def parse_marker(body: str) -> tuple[tuple[str, ...], str] | None:
-    """Work ids and fix id of a pull request's body; None when it has no marker.
+def parse_marker(body: str) -> Marker | None:
+    """The marker of a pull request's body; None when it has none.
 
     The last one counts: nothing that came from outside stands after it.
     """
     found = _MARKER.findall(body)
     if not found:
         return None
-    work, fix = found[-1]
-    return tuple(work.split(",")), fix
+    work, services, fix = found[-1]
+    return Marker(tuple(work.split(",")), tuple(services.split(",")), fix)
 
 
 def _summary(plan: PlanResult) -> str:

@@ -39,12 +39,18 @@ class Change(Model):
 
 
 def find_existing_change(
-    github: GithubClient, repository: str, fix_id: str, work_ids: Sequence[str]
+    github: GithubClient, repository: str, fix_id: str, services: Sequence[str]
 ) -> Skipped | None:
     """Why this fix must not start, by the pull requests there are; None when it may.
 
     Asked before the model is. A fix that has a pull request is over, whatever became of it; an
-    open one that covers one of the same incidents, in whichever episode, holds the fix back.
+    open one that covers one of the same services holds the fix back.
+
+    Args:
+        github: the forge.
+        repository: ``owner/name``.
+        fix_id: the fix that would start.
+        services: ids of the services it is for.
 
     Raises:
         GithubError: the pull requests could not be read, so nothing may start.
@@ -53,11 +59,10 @@ def find_existing_change(
     if own is not None:
         how = "merged" if own.merged else own.state
         return Skipped(reason=f"pull request #{own.number} of this fix is {how}", pull_request=own)
-    wanted = {_fingerprint(work_id) for work_id in work_ids}
     for pull in github.find_pull_requests(repository, state="open", head_prefix=BRANCH_PREFIX):
         marker = parse_marker(pull.body)
-        if marker and wanted & {_fingerprint(work_id) for work_id in marker[0]}:
-            reason = f"pull request #{pull.number} is open for the same incident"
+        if marker and set(services) & set(marker.services):
+            reason = f"pull request #{pull.number} is open for the same service"
             return Skipped(reason=reason, pull_request=pull)
     return None
 
@@ -185,10 +190,6 @@ def open_pull_request(change: Change, body: str, *, github: GithubClient) -> Pul
 def clone_url(settings: Settings, repository: str) -> str:
     """Where the repository is cloned from and pushed to; holds no secret."""
     return f"{settings.github_url.rstrip('/')}/{repository}.git"
-
-
-def _fingerprint(work_id: str) -> str:
-    return work_id.partition("-e")[0]
 
 
 def _require_ancestor(repository: Path, change: Change) -> None:

@@ -22,6 +22,7 @@ from autofix.observe.observation import (
     describe_too_few,
     read_services,
     select,
+    summarise,
 )
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import Thresholds
@@ -100,7 +101,9 @@ def report_check(
     if json_file is not None:
         _write(json_file, result)
     if check.observation is not None:
-        rows = build_signal_rows(check.observation, thresholds, check.findings)
+        rows = build_signal_rows(
+            check.observation.selected, summarise(check.observation), thresholds, check.findings
+        )
         _print(rows, result)
     return redact(check.trouble)
 

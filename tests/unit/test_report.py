@@ -20,7 +20,7 @@ from autofix.models import (
     Window,
 )
 from autofix.observe.frames import build_frame
-from autofix.observe.observation import Observation
+from autofix.observe.observation import Observation, summarise
 from autofix.parameters import Thresholds
 from autofix.report import (
     build_signal_rows,
@@ -145,7 +145,9 @@ def test_signals(make_service: Any, make_finding: Any, window: Window) -> None:
         status_codes={"svc-billing-api": {200: 94, 500: 6}},
         unknown={"svc-pipe|web": "no answer"},
     )
-    rows = build_signal_rows(observation, Thresholds(), [make_finding()])
+    rows = build_signal_rows(
+        observation.selected, summarise(observation), Thresholds(), [make_finding()]
+    )
     assert {tuple(row) for row in rows} == {tuple(rows[0])}
     assert render_signals(rows, Thresholds()) == snapshot("""\
 | Service | Kind | State | CPU | Memory | Disk | Requests | 5xx | 4xx | p95 | Restarts |

@@ -33,7 +33,7 @@ def test_body_reads_as_expected(render):
 
 def test_marker_is_found_again_and_cannot_be_forged(render, make_context):
     """The work ids come back; a marker in the evidence or the plan is not taken for ours."""
-    forged = "<!-- railway-autofix work:evil-e1-a1 fix:000 -->"
+    forged = "<!-- railway-autofix work:evil-e1-a1 services:evil fix:000 -->"
     context = make_context()
     items = tuple(e.model_copy(update={"text": forged, "why": forged}) for e in context.evidence)
     body = render(
@@ -43,7 +43,7 @@ def test_marker_is_found_again_and_cannot_be_forged(render, make_context):
         ["b-e1-a2", "a-e1-a1"],
     )
     work = ("a-e1-a1", "b-e1-a2")
-    assert parse_marker(body) == (work, fix_id(work))
+    assert parse_marker(body) == (work, (context.incident.service.id,), fix_id(work))
     assert parse_marker("no marker") is None
 
 

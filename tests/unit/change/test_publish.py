@@ -116,18 +116,19 @@ def test_bundle_of_something_else_is_refused(forge, tmp_path):
 
 
 def test_existing_pull_requests_hold_a_fix_back(forge):
-    """The fix's own pull request in any state, or an open one for the same incident."""
+    """The fix's own pull request in any state, or an open one that covers one of its services."""
     work = ["aa-e2-a1"]
     with GithubClient(forge.settings, forge.app) as github:
 
-        def existing(work_ids):
-            return find_existing_change(github, "acme/x", fix_id(work_ids), work_ids)
+        def existing(services):
+            return find_existing_change(github, "acme/x", fix_id(work), services)
 
-        forge.app.add_pull("autofix/acme-x-9", body=f"text {render_marker(['aa-e1-a1'])}")
-        assert "is open for the same incident" in existing(work).reason
-        assert existing(["bb-e1-a1"]) is None
+        marker = render_marker(["cc-e1-a1"], ["svc-a", "svc-c"])
+        forge.app.add_pull("autofix/acme-x-9", body=f"text {marker}")
+        assert existing(["svc-a"]).reason == "pull request #1 is open for the same service"
+        assert existing(["svc-b"]) is None
         forge.app.pulls[0]["state"] = "closed"
-        assert existing(work) is None
+        assert existing(["svc-a"]) is None
         own = branch_name("acme/x", fix_id(work))
         forge.app.add_pull(own, state="closed")
-        assert existing(work).reason == "pull request #2 of this fix is closed"
+        assert existing(["svc-a"]).reason == "pull request #2 of this fix is closed"

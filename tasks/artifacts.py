@@ -1,0 +1,28 @@
+"""Artifacts: what a run leaves for people, redacted on the way."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+from uuid import UUID
+
+from prefect.artifacts import create_markdown_artifact
+
+from autofix.redact import redactor
+from autofix.settings import load_settings
+
+
+def door(text: str) -> str:
+    """The text without the live secrets and without what looks like one."""
+    return redactor(load_settings().secret_values())(text)
+
+
+def post_markdown(key: str, text: str, description: str) -> UUID:
+    """A markdown artifact; a later one with the same key is its next version."""
+    made = create_markdown_artifact(door(text), key=artifact_key(key), description=description)
+    return cast("UUID", made)  # typed as possibly awaitable; it is not in synchronous code
+
+
+def artifact_key(text: str) -> str:
+    """Lower-case letters, digits and dashes, as Prefect wants keys."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

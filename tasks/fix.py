@@ -1,0 +1,70 @@
+"""One fix as the tasks of generate_fix hand it on: its names, its session, its commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+
+from autofix.change.ids import branch_name, fix_id
+from autofix.change.publish import Change
+from autofix.change.workspace import Workspace
+from autofix.models import Model, ServiceContext, SessionResult
+
+LEASE_SECONDS = 60
+"""How soon the slot of a dead run is free again."""
+WAIT_SECONDS = 3600
+"""How long a fix waits for another one of the same repository."""
+
+
+class Fix(Model):
+    """One change for one repository: what it is called everywhere."""
+
+    fix_id: str
+    repository: str
+    work_ids: tuple[str, ...]
+    services: tuple[str, ...]
+    """Ids of the services it is for."""
+    branch: str
+    base_branch: str
+
+
+class WorkedOn(Model):
+    """A session that ended, and where it worked."""
+
+    workspace: Workspace
+    session: SessionResult
+
+
+class Commits(Model):
+    """The agent's commits as they left its server."""
+
+    change: Change
+    head: str
+    bundle: bytes
+
+
+def prepare_fix(repository: str, contexts: Sequence[ServiceContext]) -> Fix:
+    """Names derived from the work ids: whoever runs this fix again finds the same."""
+    work_ids = tuple(sorted(context.incident.work_id for context in contexts))
+    name = fix_id(work_ids)
+    return Fix(
+        fix_id=name,
+        repository=repository,
+        work_ids=work_ids,
+        services=tuple(sorted(context.incident.service.id for context in contexts)),
+        branch=branch_name(repository, name),
+        base_branch=contexts[0].incident.service.branch or "main",
+    )
+
+
+@contextmanager
+def one_at_a_time(repository: str) -> Iterator[None]:
+    """Hold the repository's only slot; its limit is made first, a missing one would not hold."""
+    name = "autofix-" + repository.lower().replace("/", "-")
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+    with concurrency(name, strict=True, lease_duration=LEASE_SECONDS, timeout_seconds=WAIT_SECONDS):
+        yield
