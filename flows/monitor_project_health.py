@@ -15,7 +15,9 @@ from tasks.report import report_project
 
 
 @flow(
-    name="monitor_project_health", flow_run_name="monitor {window.minutes:g} min", log_prints=True
+    name="monitor_project_health",
+    flow_run_name="monitor the last {window.minutes:g} min",
+    log_prints=True,
 )
 def monitor_project_health(
     window: WindowParameters = WindowParameters(),

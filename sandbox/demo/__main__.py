@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -84,9 +85,10 @@ def _story(stack: Stack, world: World, view: View, model: Model, began: float) -
             time.sleep(0.5)
     monitor = stack.prefect.deployment(MONITOR)["id"]
     runs = _whole_line(stack, view, monitor)
+    found = _found(stack)
     with view.step("check the pull requests: tests and reproduction on each branch"):
-        rows = [_check_service(world, checks, name) for name in SICK]
-        rows += [_check_control(world, checks, name) for name in CONTROLS]
+        rows = [_check_service(world, checks, name, found) for name in SICK]
+        rows += [_check_control(world, checks, name, found) for name in CONTROLS]
     with view.step("run the monitor a second time: nothing may be done twice"):
         _second_tick(stack, world, checks, monitor)
     _show(stack, view, checks, rows, runs, model)
@@ -136,25 +138,45 @@ def _require_completed(_: PrefectApi, run: dict[str, Any]) -> None:
         raise DemoError(f"run {run['name']!r} ended as {run['state_type']}: {message}")
 
 
-def _check_service(world: World, checks: Checks, name: str) -> list[str]:
+def _found(stack: Stack) -> dict[str, str]:
+    """The signals that were found, by service, as the monitor handed them on."""
+    found: dict[str, str] = {}
+    for run in stack.prefect.runs(stack.prefect.deployment(PULL)["id"]):
+        for incident in run["parameters"]["incidents"]:
+            signals = [
+                f"{'✖' if f['severity'] == 'critical' else '⚠'} {f['signal']} "
+                f"{f['value']:,.0f} {f['unit']}"
+                for f in incident["findings"]
+            ]
+            found[incident["service"]["name"]] = "\n".join(signals)
+    return found
+
+
+def _check_service(world: World, checks: Checks, name: str, found: dict[str, str]) -> list[str]:
     pulls = world.pull_requests(name)
     is_draft = len(pulls) == 1 and pulls[0]["draft"] and pulls[0]["state"] == "open"
     checks.add(f"{name}: one open draft pull request", is_draft, f"{len(pulls)} found")
+    row = [name, SICK[name], found.get(name, "nothing")]
     if not is_draft:
-        return [name, SICK[name], "none", "", ""]
+        return [*row, "[red]none[/red]", "", ""]
     folder = world.checkout(name, pulls[0]["head"]["ref"])
     passed, tests = world.tests_pass(folder)
     checks.add(f"{name}: its own tests pass on the branch", passed, tests)
     cured, reproduction = world.is_cured(name, folder)
     checks.add(f"{name}: the fault is gone on the branch", cured, reproduction)
-    tests = "pass" if passed else "[red]fail[/red]"
-    return [name, SICK[name], pulls[0]["html_url"], tests, reproduction]
+    pull = f"{world.repository(name)}#{pulls[0]['number']} (draft)"
+    return [
+        *row,
+        pull,
+        *("[green]pass[/green]" if ok else "[red]fail[/red]" for ok in (passed, cured)),
+    ]
 
 
-def _check_control(world: World, checks: Checks, name: str) -> list[str]:
+def _check_control(world: World, checks: Checks, name: str, found: dict[str, str]) -> list[str]:
     pulls = world.pull_requests(name)
     checks.add(f"{name}: no pull request", not pulls, f"{len(pulls)} found")
-    return [name, CONTROLS[name], "none" if not pulls else "[red]unwanted[/red]", "", ""]
+    pull = "none, as it should be" if not pulls else "[red]unwanted[/red]"
+    return [name, CONTROLS[name], found.get(name, "nothing"), pull, "", ""]
 
 
 def _second_tick(stack: Stack, world: World, checks: Checks, monitor: str) -> None:
@@ -186,10 +208,9 @@ def _show(
     runs: list[dict[str, Any]],
     model: Model,
 ) -> None:
-    columns = ["service", "what is wrong with it", "pull request", "tests", "reproduction"]
+    columns = ["service", "what it is", "what was found", "pull request", "tests", "reproduction"]
     view.table("What was found, and what came of it", columns, rows)
-    times = [[run["name"], f"{run['total_run_time']:.0f} s"] for run in runs]
-    view.table("How long each stage took", ["run", "time"], times)
+    view.table("How long each stage took", ["run", "at work", "with start-up"], _times(runs))
     for failure in checks.failed:
         view.console.print(f"[red]✗[/red] {failure}", soft_wrap=True)
     if not checks.failed:
@@ -197,6 +218,22 @@ def _show(
     if model.scripted:
         view.console.print("Plans and fixes came from the [bold]rehearsal model (scripted)[/bold].")
     _addresses(stack, view)
+
+
+def _times(runs: list[dict[str, Any]]) -> list[list[str]]:
+    """Per run: the time at work, and from when it was asked for until it ended."""
+    return [
+        [
+            run["name"],
+            f"{run['total_run_time']:.0f} s",
+            f"{(_at(run['end_time']) - _at(run['created'])).total_seconds():.0f} s",
+        ]
+        for run in runs
+    ]
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _addresses(stack: Stack, view: View) -> None:

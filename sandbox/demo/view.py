@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
+WIDTH = 130
+"""Columns where the output is not a terminal."""
+
 
 class View:
     """Steps with their time; a spinner in a terminal, plain lines elsewhere."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to this console, standard output by default."""
-        self.console = console or Console(highlight=False)
+        plain = {} if sys.stdout.isatty() else {"width": WIDTH}
+        self.console = console or Console(highlight=False, **plain)
         self._begin = time.monotonic()
 
     @contextmanager
@@ -37,7 +42,9 @@ class View:
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
         """A table."""
-        table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+        table = Table(
+            title=title, title_justify="left", title_style="bold", pad_edge=False, show_lines=True
+        )
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:

@@ -13,13 +13,13 @@ import httpx
 from sandbox.demo.stack import PROJECT, Stack
 
 SICK = {
-    "catalog-api": "memory grows with every request until the limit kills it",
-    "orders-web": "one page asks its database once per row",
-    "billing-api": "one route fails for some customers",
+    "catalog-api": "keeps every page it rendered",
+    "orders-web": "asks its database once per row",
+    "billing-api": "fails for some customers",
 }
 CONTROLS = {
-    "image-resizer": "CPU in short spikes, healthy",
-    "search-api": "busy: high CPU, fast, no errors",
+    "image-resizer": "control: spiky CPU",
+    "search-api": "control: busy and fine",
 }
 
 
