@@ -69,25 +69,39 @@ class Thresholds(Parameters):
     """Levels per signal, and when they count."""
 
     cpu_percent: Levels = Field(
-        default=Levels(warning=70, critical=90), description="CPU, percent of the limit"
+        default=Levels(warning=70, critical=90),
+        title="CPU",
+        description="CPU, percent of the limit",
     )
     memory_percent: Levels = Field(
-        default=Levels(warning=70, critical=90), description="Memory, percent of the limit"
+        default=Levels(warning=70, critical=90),
+        title="Memory",
+        description="Memory, percent of the limit",
     )
     disk_percent: Levels = Field(
-        default=Levels(warning=80, critical=95), description="Volumes, percent of their size"
+        default=Levels(warning=80, critical=95),
+        title="Disk",
+        description="Volumes, percent of their size",
     )
     http_5xx_percent: Levels = Field(
-        default=Levels(warning=1, critical=5), description="Server errors, percent of requests"
+        default=Levels(warning=1, critical=5),
+        title="5xx",
+        description="Server errors, percent of requests",
     )
     http_4xx_percent: Levels = Field(
-        default=Levels(warning=10, critical=25), description="Client errors, percent of requests"
+        default=Levels(warning=10, critical=25),
+        title="4xx",
+        description="Client errors, percent of requests",
     )
     latency_p95_ms: Levels = Field(
-        default=Levels(warning=1000, critical=3000), description="95th percentile, milliseconds"
+        default=Levels(warning=1000, critical=3000),
+        title="Latency p95",
+        description="95th percentile, milliseconds",
     )
     restarts: Levels = Field(
-        default=Levels(warning=1, critical=3), description="Unplanned restarts in the window"
+        default=Levels(warning=1, critical=3),
+        title="Restarts",
+        description="Unplanned restarts in the window",
     )
     min_requests: int = Field(
         default=50, ge=1, description="Fewer requests in the window say nothing about HTTP"

@@ -27,6 +27,8 @@ from autofix.models import (
 from autofix.parameters import Levels, Thresholds
 
 UNKNOWN = "unknown"
+ABSENT = "–"
+"""A signal that the service does not have."""
 _TITLES = {
     ServiceKind.web: "Web services",
     ServiceKind.worker: "Workers",
@@ -84,7 +86,7 @@ def build_signal_rows(
 ) -> list[SignalRow]:
     """One row a service and one cell a signal; the first row holds the levels.
 
-    ⚠ marks a warning and ✖ a critical finding; `-` is a signal that the service does not have.
+    ⚠ marks a warning and ✖ a critical finding; `–` is a signal that the service does not have.
     """
     by_id = {summary.service_id: summary for summary in summaries}
     marks = {(f.service_id, f.signal): _MARKS[f.severity] for f in findings}
@@ -116,7 +118,7 @@ def render_findings(findings: Sequence[Finding]) -> str:
 
 
 def render_evidence(items: Iterable[EvidenceItem], nonce: str) -> str:
-    """Each item between fence lines that carry the nonce.
+    """Each item between fence lines that carry the nonce; for people it may be empty.
 
     Nothing inside can close a fence: the nonce is taken out of the text, and the tildes of the
     fence are more than any run of them in it.
@@ -141,10 +143,10 @@ def render_context(context: ServiceContext, nonce: str) -> str:
 def _item(item: EvidenceItem, nonce: str) -> str:
     text = item.text.replace(nonce, "…") if nonce else item.text
     tildes = "~" * (1 + max([2, *(len(run) for run in _TILDES.findall(text))]))
+    close = [f"{tildes} {nonce}", tildes] if nonce else [tildes]
     head = f"[{item.id}] {_line(item.source)} · {_time(item.start)} – {_time(item.end)}"
-    return "\n".join(
-        [head, f"why: {_line(item.why)}", f"{tildes} {nonce}", text, f"{tildes} {nonce}", tildes]
-    )
+    opened = f"{tildes} {nonce}".rstrip()
+    return "\n".join([head, f"why: {_line(item.why)}", opened, text, *close])
 
 
 def _service(service: Service, volumes: Sequence[Volume]) -> str:
@@ -207,20 +209,20 @@ def _signal_row(
 
     affected = any(service_id == service.id for service_id, _ in marks)
     state = UNKNOWN if summary.unknown else "affected" if affected else "healthy"
-    web = bool(service.domains)
+    web, is_cron = bool(service.domains), service.kind is ServiceKind.cron
     restarts = UNKNOWN if summary.restarts is None else str(summary.restarts)
     return {
         "Service": _cell(service.name),
-        "Kind": service.kind.value,
         "State": state,
         "CPU": cell(Signal.cpu, _share(summary.cpu)),
         "Memory": cell(Signal.memory, _share(summary.memory)),
-        "Disk": cell(Signal.disk, _share(summary.disk) if summary.disk else "-"),
-        "Requests": _requests(summary) if web else "-",
-        "5xx": cell(Signal.http_5xx, _rate(summary, 5) if web else "-"),
-        "4xx": cell(Signal.http_4xx, _rate(summary, 4) if web else "-"),
-        "p95": cell(Signal.latency, _ms(summary.p95_ms) if web else "-"),
-        "Restarts": cell(Signal.crash_loop, "-" if service.kind is ServiceKind.cron else restarts),
+        "5xx": cell(Signal.http_5xx, _rate(summary, 5) if web else ABSENT),
+        "p95": cell(Signal.latency, _ms(summary.p95_ms) if web else ABSENT),
+        "Restarts": ABSENT if is_cron else cell(Signal.crash_loop, restarts),
+        "4xx": cell(Signal.http_4xx, _rate(summary, 4) if web else ABSENT),
+        "Requests": _requests(summary) if web else ABSENT,
+        "Disk": cell(Signal.disk, _share(summary.disk) if summary.disk else ABSENT),
+        "Kind": service.kind.value,
     }
 
 
@@ -228,16 +230,16 @@ def _level_row(thresholds: Thresholds) -> SignalRow:
     t = thresholds
     return {
         "Service": "warning / critical",
-        "Kind": "",
         "State": "",
         "CPU": _levels(t.cpu_percent, " %"),
         "Memory": _levels(t.memory_percent, " %"),
-        "Disk": _levels(t.disk_percent, " %"),
-        "Requests": "",
         "5xx": _levels(t.http_5xx_percent, " %"),
-        "4xx": _levels(t.http_4xx_percent, " %"),
         "p95": _levels(t.latency_p95_ms, " ms"),
         "Restarts": _levels(t.restarts, ""),
+        "4xx": _levels(t.http_4xx_percent, " %"),
+        "Requests": "",
+        "Disk": _levels(t.disk_percent, " %"),
+        "Kind": "",
     }
 
 

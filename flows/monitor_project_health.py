@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from prefect import flow
+from prefect import State, flow
 
 from autofix.models import Window
 from autofix.parameters import Autonomy, Caps, ServiceSelection, Thresholds, WindowParameters
 from tasks.detect import detect, remember_incidents
 from tasks.handover import hand_to_context
 from tasks.observe import observe_project
-from tasks.report import report_project
+from tasks.report import conclude_tick, report_project
 
 
 @flow(
@@ -27,7 +27,7 @@ def monitor_project_health(
     caps: Caps = Caps(),
     force: bool = False,
     now: datetime | None = None,
-) -> None:
+) -> State[None]:
     """Observe, detect, report, and start one pull_service_context when there is something to do.
 
     Args:
@@ -38,6 +38,9 @@ def monitor_project_health(
         caps: limits of a run.
         force: start a new attempt for every affected service.
         now: end of the window; the present when empty.
+
+    Returns:
+        A completed state whose message says what was seen and handed on.
     """
     span = Window.ending((now or datetime.now(UTC)).replace(microsecond=0), window.length)
     observation = observe_project(span, window.step, services)
@@ -46,6 +49,7 @@ def monitor_project_health(
     due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
     if due.incidents:
         hand_to_context(due, observation.architecture, window.step, autonomy=autonomy, caps=caps)
+    return conclude_tick(observation, detection, due)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from prefect import flow, unmapped
+from prefect import State, flow, unmapped
 
 from autofix.investigate.grouping import group_by_repository
 from autofix.models import Architecture, Incident
 from autofix.parameters import Autonomy, Caps
 from tasks.handover import hand_to_fix
 from tasks.investigate import pull_context
-from tasks.report import report_contexts
+from tasks.report import conclude_contexts, report_contexts
 
 
 @flow(name="pull_service_context", log_prints=True)
@@ -21,7 +21,7 @@ def pull_service_context(
     step_seconds: float,
     autonomy: Autonomy = Autonomy.pull_request,
     caps: Caps = Caps(),
-) -> None:
+) -> State[None]:
     """Fan out one branch per service, settle each verdict, start one generate_fix per repository.
 
     A service whose context cannot be pulled fails alone; the run then ends as failed after the
@@ -33,6 +33,9 @@ def pull_service_context(
         step_seconds: distance of two samples.
         autonomy: where a run stops; `report` starts nothing.
         caps: limits of a run.
+
+    Returns:
+        A completed state whose message counts the verdicts.
     """
     branches = pull_context.map(
         incidents, unmapped(architecture), unmapped(timedelta(seconds=step_seconds))
@@ -45,3 +48,4 @@ def pull_service_context(
             hand_to_fix(repository, group, architecture, autonomy=autonomy, caps=caps)
     for branch in branches:
         branch.result()
+    return conclude_contexts(contexts)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
+from collections import Counter
 from collections.abc import Sequence
 
-from prefect import task
+from prefect import State, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed
 
 from autofix.investigate.render import render_verdicts
 from autofix.models import ServiceContext
@@ -22,7 +23,7 @@ from autofix.report import (
     render_summary,
 )
 from tasks.artifacts import post_markdown
-from tasks.detect import Detection
+from tasks.detect import Detection, Due
 
 SUMMARIES = 40
 """Services that get an artifact of their own at one tick, the affected ones first."""
@@ -52,6 +53,25 @@ def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> N
     """The verdict on each affected service with its evidence."""
     for context in contexts:
         name = context.incident.service.name
-        text = render_context(context, secrets.token_hex(6))
+        text = render_context(context, nonce="")
         post_markdown(f"context-{name}", text, f"Evidence and verdict: {name}")
     post_markdown("verdicts", render_verdicts(contexts, autonomy), "What each service calls for")
+
+
+def conclude_tick(observation: Observation, detection: Detection, due: Due) -> State[None]:
+    """How a tick ended, as the state's message: read, affected, unknown, handed on."""
+    affected = {finding.service for finding in detection.findings}
+    parts = [f"{len(affected)} of {len(observation.selected)} services affected"]
+    if affected:
+        parts[0] += f" ({', '.join(sorted(affected))})"
+    if observation.unknown:
+        parts.append(f"{len(observation.unknown)} unknown")
+    handed_on = ", ".join(incident.service.name for incident in due.incidents)
+    parts.append(f"handed on: {handed_on}" if handed_on else "nothing new to hand on")
+    return Completed(message="; ".join(parts))
+
+
+def conclude_contexts(contexts: Sequence[ServiceContext]) -> State[None]:
+    """How many services got which verdict, as the state's message."""
+    counts = Counter(context.verdict.kind.value for context in contexts)
+    return Completed(message=", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())))

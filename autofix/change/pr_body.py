@@ -171,12 +171,9 @@ def _open_todos(session: SessionResult) -> str:
 
 def _checks(plan: PlanResult) -> str:
     rows = [f"- {inline(line)}" for line in plan.plan.verification]
-    rows.append(
-        "- After the merge is deployed, the same detector looks again over a full window and "
-        "comments here: recovered, unchanged, worse or inconclusive."
-    )
+    rows.append("- Nothing looks again by itself after the merge: compare a full window by hand.")
     risks = [f"- {inline(line)}" for line in plan.plan.risks]
-    text = "## How it will be checked\n\n" + "\n".join(rows)
+    text = "## How to check it after the deploy\n\n" + "\n".join(rows)
     return text + ("\n\n## Risks\n\n" + "\n".join(risks) if risks else "")
 
 

@@ -67,7 +67,6 @@ def _run(stack: Stack, view: View, *, keep: bool) -> int:
     try:
         status = _story(stack, world, view, model, began)
         if keep:
-            _addresses(stack, view)
             view.say("everything keeps running; Ctrl-C ends it")
             signal.pause()
     finally:

@@ -17,7 +17,7 @@ from sandbox.demo.prefect_api import PrefectApi
 from sandbox.demo.processes import DemoError, Processes, free_port
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "OPENCODE_BIN")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "OPENCODE_BIN")
 
 
 @dataclass(frozen=True)
@@ -167,4 +167,8 @@ class Stack:
         }
 
     def _passed_on(self) -> dict[str, str]:
-        return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        """What every process gets of the person's environment; temporary files stay in `root`."""
+        temporary = self.root / "tmp"
+        temporary.mkdir(exist_ok=True)
+        kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return kept | {"TMPDIR": str(temporary)}

@@ -19,8 +19,8 @@ class View:
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to this console, standard output by default."""
-        plain = {} if sys.stdout.isatty() else {"width": WIDTH}
-        self.console = console or Console(highlight=False, **plain)
+        width = None if sys.stdout.isatty() else WIDTH
+        self.console = console or Console(highlight=False, width=width)
         self._begin = time.monotonic()
 
     @contextmanager

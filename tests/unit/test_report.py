@@ -150,12 +150,12 @@ def test_signals(make_service: Any, make_finding: Any, window: Window) -> None:
     )
     assert {tuple(row) for row in rows} == {tuple(rows[0])}
     assert render_signals(rows, Thresholds()) == snapshot("""\
-| Service | Kind | State | CPU | Memory | Disk | Requests | 5xx | 4xx | p95 | Restarts |
+| Service | State | CPU | Memory | 5xx | p95 | Restarts | 4xx | Requests | Disk | Kind |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| warning / critical |  |  | 70 / 90 % | 70 / 90 % | 80 / 95 % |  | 1 / 5 % | 10 / 25 % | 1000 / 3000 ms | 1 / 3 |
-| billing-api | web | affected | 20 % | unknown | - | 100 | ✖ 6.0 % | 0.0 % | 120 ms | 0 |
-| pipe\\|web | web | unknown | unknown | unknown | - | unknown | unknown | unknown | unknown | unknown |
-| mailer | web | healthy | unknown | unknown | - | - | - | - | - | unknown |
+| warning / critical |  | 70 / 90 % | 70 / 90 % | 1 / 5 % | 1000 / 3000 ms | 1 / 3 | 10 / 25 % |  | 80 / 95 % |  |
+| billing-api | affected | 20 % | unknown | ✖ 6.0 % | 120 ms | 0 | 0.0 % | 100 | – | web |
+| pipe\\|web | unknown | unknown | unknown | unknown | unknown | unknown | unknown | unknown | – | web |
+| mailer | healthy | unknown | unknown | – | – | unknown | – | – | – | web |
 
 CPU, memory and latency count when they hold for 60% of the samples; HTTP is judged from 50 requests.\
 """)

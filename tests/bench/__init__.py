@@ -1,0 +1,1 @@
+"""Speed and memory, measured. Ratios within one run are what to compare: machines differ."""
