@@ -21,6 +21,7 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.settings import PREFECT_API_URL
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "autofix"
@@ -32,21 +33,23 @@ HEARTBEAT_SECONDS = 60
 
 def deploy() -> int:
     """Create what is missing, update what is there; the exit status says whether all was applied."""
+    if not PREFECT_API_URL.value():
+        return _refuse(
+            "PREFECT_API_URL is not set: start a Prefect server (prefect server start) and set it "
+            "to its address, for example http://127.0.0.1:4200/api"
+        )
     problems = find_unknown_parameters(ROOT / "prefect.yaml")
     if problems:
-        for problem in problems:
-            print(problem, file=sys.stderr)  # noqa: T201
-        return 2
+        return _refuse(*problems)
     try:
         with get_client(sync_client=True) as client:
             _ensure_pool(client)
             _ensure_automation(client, _lost_runs())
     except httpx.ConnectError:
-        print(  # noqa: T201
-            "no Prefect server answers: start one (prefect server start) and set PREFECT_API_URL",
-            file=sys.stderr,
+        return _refuse(
+            f"no Prefect server answers at {PREFECT_API_URL.value()}: start it, or correct "
+            "PREFECT_API_URL"
         )
-        return 2
     environment = {**os.environ, "AUTOFIX_DIR": os.environ.get("AUTOFIX_DIR", str(ROOT))}
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(
@@ -58,6 +61,12 @@ def deploy() -> int:
         return done.returncode or 1
     print(f"deployed to work pool {POOL!r}: " + ", ".join(_names(ROOT / "prefect.yaml")))  # noqa: T201
     return 0
+
+
+def _refuse(*lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201
+    return 2
 
 
 def find_unknown_parameters(file: Path) -> list[str]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +60,26 @@ def test_the_file_states_the_defaults_that_the_code_has(deployments: list[dict[s
     assert WindowParameters(**parameters["window"]) == WindowParameters()
     assert Thresholds(**parameters["thresholds"]) == Thresholds()
     assert Caps(**parameters["caps"]) == Caps()
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("", "PREFECT_API_URL is not set"), ("http://127.0.0.1:9/api", "no Prefect server answers")],
+)
+def test_deploying_without_a_server_is_one_line(address: str, says: str, tmp_path: Path) -> None:
+    """Exit status 2 and what to do; no server is started behind a person's back."""
+    environment = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(tmp_path)}
+    if address:
+        environment |= {"PREFECT_API_URL": address, "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.deploy"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

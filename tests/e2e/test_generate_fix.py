@@ -166,3 +166,14 @@ def test_a_forge_that_cannot_be_asked_starts_nothing(
     assert state.is_failed()
     assert "GitHub" in str(state.message)
     assert sides.model_calls() == 0
+
+
+def test_a_model_that_cannot_be_reached_fails_the_run_with_that_reason(
+    sides: Sides, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried again with a back-off, then failed; no session was made."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    state = _run(context, Autonomy.pull_request)
+    assert state.is_failed()
+    assert "ModelError" in str(state.message)
+    assert sides.sessions() == 0
