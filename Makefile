@@ -33,9 +33,12 @@ $(PY_STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# the package's own install step starts the program, which writes into its home
 $(NPM_STAMP): opencode/package.json opencode/package-lock.json
 	@echo "setup: OpenCode from opencode/package-lock.json"
-	@cd opencode && npm install --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
+	@mkdir -p .cache/home
+	@cd opencode && NPM_CONFIG_USERCONFIG="$(HOME)/.npmrc" HOME="$(CURDIR)/.cache/home" \
+	  npm install --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: setup ## the whole story on embedded defaults; KEEP=1 leaves it running

@@ -19,6 +19,7 @@ from autofix.errors import OpencodeError
 from autofix.models import Model, SessionEnd, SessionResult, Todo
 
 _REFUSAL = "Not permitted here. Go on without it, inside the clone and with the tools you have."
+_REASON_CAP = 500
 _ENDED_AT_CAP = "it was stopped at this limit: {limit}"
 
 
@@ -109,18 +110,17 @@ class _Watch:
         self._turn = Turn(state=TurnState.absent)
         self._todos: tuple[Todo, ...] = ()
         self._refused: set[str] = set()
+        self._stopped: dict[str, str] = {}
         self._posts = 0
         self._spent_before = 0.0
         self._started = self._seen_alive = self._answered = clock()
         self._told: Progress | None = None
 
     def run(self) -> SessionResult:
-        self._client.ensure_session(
-            self._job.session_id,
-            self._directory,
-            title=self._job.title,
-            metadata={"fix": self._job.workspace.fix_id, "work": list(self._job.work_ids)},
-        )
+        found = self._client.find_session(self._job.session_id)
+        if found is not None:
+            self._stopped = found.metadata.get("stopped") or {}
+        self._describe_session()
         self._turn = self._read()
         self._spent_before = self._turn.seconds
         while True:
@@ -161,17 +161,29 @@ class _Watch:
             case TurnState.failed:
                 return SessionEnd.failed, self._turn.reason
             case TurnState.aborted:
-                # by whom is not stored: an earlier supervisor at a limit, or a person
-                return (
-                    self._over_limit()
-                    or self._over_time()
-                    or (
-                        SessionEnd.failed,
-                        self._turn.reason,
-                    )
-                )
+                failed = (SessionEnd.failed, self._turn.reason)
+                return self._why_stopped() or self._over_limit() or failed
             case _:
                 return None
+
+    def _describe_session(self) -> None:
+        """Title and metadata, with the limit at which the session was stopped if it was."""
+        self._client.ensure_session(
+            self._job.session_id,
+            self._directory,
+            title=self._job.title,
+            metadata={
+                "fix": self._job.workspace.fix_id,
+                "work": list(self._job.work_ids),
+                **({"stopped": self._stopped} if self._stopped else {}),
+            },
+        )
+
+    def _why_stopped(self) -> tuple[SessionEnd, str] | None:
+        """The end that a supervisor wrote down before it aborted this turn; None for a person."""
+        if self._stopped.get("message") != self._job.message_id:
+            return None
+        return SessionEnd(self._stopped["end"]), self._stopped["reason"]
 
     def _over_limit(self) -> tuple[SessionEnd, str] | None:
         if self._turn.steps >= self._limits.steps:
@@ -238,7 +250,7 @@ class _Watch:
 
     def _close(self, end: SessionEnd, reason: str) -> SessionResult:
         if self._turn.state in {TurnState.absent, TurnState.open}:
-            self._stop()
+            self._stop(end, reason)
         head, end, reason = self._head(end, reason)
         self._quietly(lambda: self._client.dispose(self._directory))
         turn = self._turn
@@ -259,7 +271,14 @@ class _Watch:
             model=turn.model,
         )
 
-    def _stop(self) -> None:
+    def _stop(self, end: SessionEnd, reason: str) -> None:
+        """Abort the turn; why is written down first, because an abort does not tell by whom."""
+        self._stopped = {
+            "message": self._job.message_id,
+            "end": end.value,
+            "reason": reason[:_REASON_CAP],
+        }
+        self._quietly(self._describe_session)
         self._quietly(lambda: self._client.abort(self._job.session_id, self._directory))
 
     def _head(self, end: SessionEnd, reason: str) -> tuple[str | None, SessionEnd, str]:

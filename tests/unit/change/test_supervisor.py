@@ -194,6 +194,18 @@ def test_aborted_turn_keeps_the_name_of_its_limit(app, watch):
     assert watch(steps=1).end is SessionEnd.step_limit
 
 
+def test_turn_that_was_stopped_at_its_deadline_stays_that(app, watch):
+    """Why it was aborted is written down first; a rerun with all the time in the world says so."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    first = watch(length=timedelta(minutes=3))
+    assert first.end is SessionEnd.deadline
+    app.messages = [user(OURS), assistant(OURS, error={"name": "MessageAbortedError"})]
+    app.busy = set()
+    again = watch(length=timedelta(hours=9))
+    assert (again.end, again.reason) == (first.end, first.reason)
+
+
 def test_permission_is_rejected_with_words_once(app, watch, clock):
     """Nothing waits for a person who is not there."""
     app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
