@@ -73,13 +73,18 @@ def test_a_service_in_trouble_is_handed_on_once(line: Line, make_finding: Any) -
 def test_signals_that_join_and_deployments_change_no_fingerprint(
     line: Line, make_finding: Any, make_service: Any
 ) -> None:
-    """Joining signals and new deployed commits during one trouble leave one fingerprint."""
-    first = line.tick([make_finding()]).due[0].fingerprint
+    """Ten deployments and two joining signals during one trouble leave one incident, one hand-on."""
+    findings = [make_finding()]
+    first = line.tick(findings).due[0].fingerprint
     deployed = make_service("billing-api")
-    changed = deployed.deployment.model_copy(update={"commit": "d" * 40})
-    line.services[deployed.id] = deployed.model_copy(update={"deployment": changed})
-    line.tick([make_finding(), make_finding(signal=Signal.latency)])
-    assert [r.fingerprint for r in line.store.load()] == [first]
+    for number in range(10):
+        changed = deployed.deployment.model_copy(update={"commit": f"{number:040x}"})
+        line.services[deployed.id] = deployed.model_copy(update={"deployment": changed})
+        if number in {3, 6}:
+            joined = {3: Signal.latency, 6: Signal.memory}[number]
+            findings.append(make_finding(signal=joined))
+        assert line.tick(findings).due == ()
+    assert [(r.fingerprint, r.episode, r.attempt) for r in line.store.load()] == [(first, 1, 1)]
 
 
 def test_quiet_ticks_end_an_incident_and_trouble_later_is_a_new_episode(
