@@ -8,7 +8,8 @@ import pytest
 
 from autofix.errors import RailwayError
 from autofix.models import Window
-from autofix.observe.frames import COLUMNS, build_frame, restart_rows, tidy, validate
+from autofix.observe.events import restart_rows
+from autofix.observe.frames import COLUMNS, build_frame, tidy, validate
 from autofix.observe.observation import Observation, observe, summarise
 from autofix.observe.wire import LogLine
 from autofix.parameters import ServiceSelection
@@ -143,7 +144,7 @@ def test_restarts_are_unmeasured_when_the_log_cannot_be_read(window: Window) -> 
     """A log that cannot be read makes no zero."""
     app = RailwayApp(instance("api"))
     app.metrics = measured(window, "api")
-    app.broken = {"EnvironmentLog"}
+    app.broken = {"LogCounts"}
     (summary,) = summarise(look(app, window))
     assert summary.restarts is None
 
