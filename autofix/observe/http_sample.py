@@ -20,13 +20,16 @@ from autofix.observe.wire import (
 
 _NEVER_SERVED = frozenset({"FAILED", "SKIPPED", "BUILDING", "QUEUED", "INITIALIZING", "WAITING"})
 _DEPLOYMENTS = 2
+_TAKEOVER = timedelta(minutes=15)
+"""A deployment serves some time after it was created: it is built first, and the one before it
+drains."""
 
 
 def find_serving(deployments: Iterable[Deployment], window: Window) -> list[str]:
     """Ids of the newest deployments of one service that served in the window."""
     served = [d for d in deployments if d.status not in _NEVER_SERVED and d.created_at < window.end]
     newest = sorted({d.id: d for d in served}.values(), key=lambda d: d.created_at, reverse=True)
-    before = [i for i, d in enumerate(newest) if d.created_at <= window.start]
+    before = [i for i, d in enumerate(newest) if d.created_at <= window.start - _TAKEOVER]
     return [d.id for d in (newest[: before[0] + 1] if before else newest)][:_DEPLOYMENTS]
 
 

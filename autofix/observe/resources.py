@@ -10,8 +10,11 @@ from autofix.models import Window
 from autofix.observe.answers import QueryError
 from autofix.observe.api import Api
 from autofix.observe.graphql import load_query, render_seconds, render_time
-from autofix.observe.limits import Sampling
+from autofix.observe.limits import DISK, LIMITS, NETWORK, USAGE, Sampling
 from autofix.observe.wire import WireSeries, WireStamp, parse
+
+_GROUPS = {"usage": USAGE, "limits": LIMITS, "disk": DISK, "network": NETWORK}
+"""Measurements by the alias that asks for them."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def fetch_resources(
     for part in parts:
         with_errors = errors and part is parts[-1]
         data = _ask(api, window, part, sampling, errors=with_errors)
-        series += [parse(WireSeries, item) for item in data.get("metrics") or []]
+        series += [parse(WireSeries, s) for name in _GROUPS for s in data.get(name) or []]
         found = data.get("errors") if with_errors else None
     if found is None:
         return Resources(series)
@@ -51,7 +54,7 @@ def _ask(
         "start": render_time(part.start),
         "end": render_time(part.end),
         "step": render_seconds(sampling.step),
-        "measurements": list(sampling.measurements),
+        **{name: set(group) <= set(sampling.measurements) for name, group in _GROUPS.items()},
         "logStart": render_time(window.start),
         "logEnd": render_time(window.end),
         "logLimit": api.limits.log_rows,
@@ -60,6 +63,6 @@ def _ask(
     try:
         return api.execute(query, {**variables, "errors": errors}, splittable=errors)
     except QueryError as error:
-        if not errors or "metrics" in error.aliases:
+        if not errors or error.aliases != {"errors"}:
             raise
         return api.execute(query, {**variables, "errors": False})

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -51,7 +52,8 @@ def edges(nodes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def page(nodes: list[dict[str, Any]], variables: dict[str, Any], name: str) -> dict[str, Any]:
-    start = int(variables[f"{name}After"] or 0)
+    after = variables[f"{name}After"]
+    start = int(after) if after and after.isdigit() else 0
     end = start + variables["page"]
     info = {"hasNextPage": end < len(nodes), "endCursor": str(end)}
     return {"pageInfo": info, **edges(nodes[start:end])}
@@ -146,8 +148,18 @@ class RailwayApp:
     def answer_Me(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
         return data(me={"id": "u1"}) if self.token else errors("Not Authorized", path=["me"])
 
-    def answer_Resources(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
-        return data(metrics=self.metrics, errors=self.logs.get("errors", []))
+    def answer_Resources(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        groups = {"usage": "_USAGE", "limits": "_LIMIT", "disk": "DISK_", "network": "NETWORK_"}
+        answer: dict[str, Any] = {name: [] for name in groups if variables[name]}
+        for series in self.metrics:
+            name = next(g for g in reversed(groups) if groups[g] in series["measurement"])
+            if name in answer:
+                answer[name].append(series)
+        if variables["errors"]:
+            if "log errors" in self.broken:
+                return errors("Problem processing request", path=["errors"])
+            answer["errors"] = self.logs.get("errors", [])
+        return data(**answer)
 
     def answer_LogCounts(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
         wanted = [name for name in ("errors", "platform") if variables[name]]
@@ -155,10 +167,10 @@ class RailwayApp:
             if f"log {name}" in self.broken:
                 return errors("Problem processing request", path=[name])
         found = {name: self.logs.get(name, []) for name in wanted}
-        before, limit = variables["end"], variables["limit"]
+        start, end = (datetime.fromisoformat(variables[name]) for name in ("start", "end"))
         for name, rows in found.items():
-            inside = [r for r in rows if variables["start"] <= r["timestamp"] <= before]
-            found[name] = inside[-limit - 1 :]
+            inside = [r for r in rows if start <= datetime.fromisoformat(r["timestamp"]) <= end]
+            found[name] = inside[-variables["limit"] - 1 :]
         return data(**found)
 
     def answer_CronRuns(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
