@@ -72,11 +72,13 @@ def observe_project(
     result_serializer="compressed/pickle",
     cache_key_fn=_baseline_key,
     cache_expiration=_BASELINE_KEPT,
-    **REMOTE,
 )
 def read_baseline(
     window: Window, services: ServiceSelection, architecture: Architecture
 ) -> pd.DataFrame:
-    """How every watched service did over its last day; read once an hour."""
+    """How every watched service did over its last day; read once an hour.
+
+    Not tried again by Prefect: the tick would wait, and the next one tries anyway.
+    """
     with RailwayClient(load_settings()) as client:
         return read(client, architecture, select(architecture, services), window)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import numpy as np
 
 from autofix.models import Window
 from autofix.observe.answers import QueryError, Refusal
 from autofix.observe.api import HTTP_FIELDS, Api
 from autofix.observe.batches import Batched, read_in_batches
 from autofix.observe.graphql import render_seconds, render_time, repeat_query
-from autofix.observe.http_sample import build_http
+from autofix.observe.http_sample import Rows, build_http, pack
 from autofix.observe.wire import WireHttp, WireRequest, parse
 
 _ALIASES, _SELECTIONS, _VALUES = 2, 12, 8
@@ -96,9 +98,10 @@ def _sample_http(
         if reasons:
             failed[service_id] = reasons[0]
             continue
-        full = [r for d in of_service if len(r := read.found[d]) >= api.limits.log_rows]
-        since = max((min(line.at for line in rows) for rows in full), default=None)
-        rows = [line for d in of_service for line in read.found[d]]
+        logs = [read.found[d] for d in of_service]
+        full = [float(log[:, 0].min()) for log in logs if len(log) >= api.limits.log_rows]
+        since = datetime.fromtimestamp(max(full), UTC) if full else None
+        rows = np.concatenate([pack([]), *logs])
         services[service_id] = build_http(rows, window, step, since)
         if since is not None:
             sampled[service_id] = (
@@ -108,9 +111,7 @@ def _sample_http(
     return HttpReading(services, failed, sampled)
 
 
-def _ask_requests(
-    api: Api, deployment_ids: Sequence[str], window: Window
-) -> dict[str, list[WireRequest]]:
+def _ask_requests(api: Api, deployment_ids: Sequence[str], window: Window) -> dict[str, Rows]:
     variables: dict[str, Any] = {
         "start": render_time(window.start),
         "end": render_time(window.end),
@@ -120,6 +121,6 @@ def _ask_requests(
     query = repeat_query("http_sample", len(deployment_ids))
     data = api.execute(query, variables, splittable=len(deployment_ids) > 1)
     return {
-        id_: [parse(WireRequest, item) for item in data.get(f"requests{i}") or []]
+        id_: pack(parse(WireRequest, item) for item in data.get(f"requests{i}") or [])
         for i, id_ in enumerate(deployment_ids)
     }
