@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autofix.errors import RailwayError
 from autofix.models import Window
 from autofix.observe.answers import QueryError, Refusal
 from autofix.observe.api import HTTP_FIELDS, Api
@@ -72,13 +73,18 @@ def _ask_http(
         if error.refusal is Refusal.invalid:
             api.probe()
         raise
-    return {
-        service_id: parse(
-            WireHttp,
-            {"statuses": data.get(f"statuses{i}"), "durations": data.get(f"durations{i}")},
-        )
-        for i, service_id in enumerate(service_ids)
-    }
+    return {service: _parse_http(data, i) for i, service in enumerate(service_ids)}
+
+
+def _parse_http(data: Mapping[str, Any], position: int) -> WireHttp:
+    """One service's part; of another shape it counts as its alias failing, not as all of them."""
+    alias = f"statuses{position}"
+    fields = {"statuses": data.get(alias), "durations": data.get(f"durations{position}")}
+    try:
+        return parse(WireHttp, fields)
+    except RailwayError as error:
+        reason = str(error).removeprefix(f"{error.service}: ")
+        raise QueryError(reason, Refusal.failed, aliases=frozenset({alias})) from error
 
 
 def _sample_http(

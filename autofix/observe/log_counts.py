@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from autofix.errors import RailwayError
 from autofix.models import Window
@@ -14,6 +15,9 @@ from autofix.observe.api import Api
 from autofix.observe.graphql import load_query, render_time
 from autofix.observe.wire import LogLine, WireStamp, parse
 
+T = TypeVar("T", WireStamp, LogLine)
+Read = tuple[list[T] | None, datetime | None]
+"""Lines, None when they were not read; and before when nothing was read, None when all was."""
 _INSTANT = timedelta(microseconds=1)
 """Times are cut to microseconds here and carry nanoseconds there."""
 
@@ -34,21 +38,27 @@ def fetch_log_counts(api: Api, window: Window) -> LogCounts:
     """What `RailwayClient.fetch_log_counts` promises."""
     failed: list[str] = []
     data = _ask_log_counts(api, window, failed)
-    errors, errors_since = _page_back(api, data.get("errors"), window)
-    platform = data.get("platform")
-    lines = None if platform is None else [parse(LogLine, item) for item in platform]
-    full = lines is not None and len(lines) >= api.limits.log_rows
-    return LogCounts(
-        errors=errors,
-        errors_since=errors_since,
-        platform=lines
-        and sorted(
-            (line for line in lines if window.start <= line.at < window.end),
-            key=lambda line: line.at,
-        ),
-        platform_since=min(line.at for line in lines) if lines and full else None,
-        failed=tuple(failed),
-    )
+    errors, errors_since = _attempt(lambda: _page_back(api, data.get("errors"), window), failed)
+    platform, platform_since = _attempt(lambda: _parse_platform(api, data, window), failed)
+    return LogCounts(errors, errors_since, platform, platform_since, tuple(failed))
+
+
+def _attempt(read: Callable[[], Read[T]], failed: list[str]) -> Read[T]:
+    """What is read; nothing, and a reason in `failed`, when it has another shape."""
+    try:
+        return read()
+    except RailwayError as error:
+        failed.append(str(error))
+        return None, None
+
+
+def _parse_platform(api: Api, data: Mapping[str, Any], window: Window) -> Read[LogLine]:
+    rows = data.get("platform")
+    if rows is None:
+        return None, None
+    lines = sorted((parse(LogLine, row) for row in rows), key=lambda line: line.at)
+    since = lines[0].at if lines and len(lines) >= api.limits.log_rows else None
+    return [line for line in lines if window.start <= line.at < window.end], since
 
 
 def _ask_log_counts(api: Api, window: Window, failed: list[str]) -> dict[str, Any]:
@@ -82,9 +92,7 @@ def _ask_logs(api: Api, window: Window, *, errors: bool, platform: bool) -> dict
     return api.execute(query, variables, splittable=errors and platform)
 
 
-def _page_back(
-    api: Api, rows: list[Any] | None, window: Window
-) -> tuple[list[WireStamp] | None, datetime | None]:
+def _page_back(api: Api, rows: list[Any] | None, window: Window) -> Read[WireStamp]:
     """The rows with those of earlier pages, and from when on they are whole.
 
     Whether the anchor itself belongs to a page is not documented: what two pages share is

@@ -160,7 +160,7 @@ def read_services(
         selected=tuple(services),
         samples=frames.validate(samples),
         status_codes={k: frames.status_codes(v, window) for k, v in http.services.items()},
-        unknown=_unmeasured(services, samples, http.services) | dict(http.failed),
+        unknown=_unmeasured(services, samples, http.services, runs.failed) | dict(http.failed),
         sampled=http.sampled,
         notes=tuple(notes),
     )
@@ -254,16 +254,22 @@ def _run_notes(reasons: Mapping[str, str], services: Iterable[Service]) -> list[
 
 
 def _unmeasured(
-    services: Iterable[Service], samples: pd.DataFrame, http: Mapping[str, WireHttp]
+    services: Iterable[Service],
+    samples: pd.DataFrame,
+    http: Mapping[str, WireHttp],
+    runs_failed: Mapping[str, str],
 ) -> dict[str, str]:
-    """Services that should have samples and have none: neither sick nor healthy."""
+    """Services that should have samples and have none: neither sick nor healthy.
+
+    A service that sleeps and a cron between its runs have none; of a cron the runs are enough.
+    """
     resources = samples["measurement"].isin(["CPU_USAGE", "MEMORY_USAGE_GB"])
     measured = set(samples.loc[resources, "service"].unique())
     return {
-        s.id: _why_unmeasured(s)
+        s.id: runs_failed.get(s.id) or _why_unmeasured(s)
         for s in services
         if s.id not in measured
-        and not (s.sleeping or s.kind is ServiceKind.cron)
+        and not (s.sleeping or (s.kind is ServiceKind.cron and s.id not in runs_failed))
         and not (s.id in http and http[s.id].statuses)
     }
 

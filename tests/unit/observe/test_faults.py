@@ -198,6 +198,20 @@ def test_one_service_that_fails_is_unknown_and_the_others_are_read(world: World)
     assert len(reading.services) == 2
 
 
+def test_an_hour_that_is_used_up_ends_the_look_at_once(world: World) -> None:
+    """The API says when it resets; nobody waits an hour, and nobody goes on asking."""
+    app = Faults(build_app(world, TOKEN, limit=1), "railway")
+    begun = time.monotonic()
+    with (
+        serve(app) as address,
+        pytest.raises(RailwayError, match="only 0 of 3 services could be read") as caught,
+    ):
+        look(f"{address}/graphql/v2")
+    assert caught.value.retryable
+    assert time.monotonic() - begun < 10
+    assert sum(app.counts.values()) <= 1 + ApiLimits().workers
+
+
 # ------------------------------------------------------------------ raw sockets
 
 

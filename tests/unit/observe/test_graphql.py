@@ -116,3 +116,24 @@ def test_a_missing_setting_is_named(field: str) -> None:
     settings = make_settings(**{field: None if field == "railway_token" else ""})
     with pytest.raises(ConfigError, match=field.upper()):
         RailwayClient(settings)
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ({"id": "u1"}, "account token in RAILWAY_API_TOKEN is alive, but cannot see project p1"),
+        (None, "RAILWAY_API_TOKEN: the token is dead or has no access .a workspace token"),
+    ],
+)
+def test_an_account_token_without_access_is_told_from_a_dead_one(
+    token: dict[str, str] | None, message: str
+) -> None:
+    """One more request, and only after a refusal."""
+    app = RailwayApp()
+    app.token = token
+    app.faults = [errors("Not Authorized")]
+    settings = make_settings(railway_token=None, railway_api_token="account-token")
+    with app.client(settings=settings) as client, pytest.raises(RailwayError, match=message) as e:
+        client.fetch_architecture()
+    assert app.names() == ["Architecture", "Me"]
+    assert "account-token" not in str(e.value)

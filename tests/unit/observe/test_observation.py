@@ -381,6 +381,7 @@ def test_runs_of_crons_become_samples(window: Window) -> None:
     assert set(failed["service"]) == {"good"}
     assert failed["value"].sum() == 1
     assert any("runs of bad are not counted" in note for note in observation.notes)
+    assert list(observation.unknown) == ["bad"], "neither samples nor runs"
 
 
 def test_network_is_a_measurement_and_is_dropped_with_a_word(window: Window) -> None:

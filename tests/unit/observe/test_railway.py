@@ -175,3 +175,24 @@ def test_deployments_are_newest_first() -> None:
     ]
     with app.client() as client:
         assert [d.id for d in client.fetch_deployments("api")] == ["new", "old"]
+
+
+def test_an_answer_of_another_shape_costs_only_its_service(window: Window) -> None:
+    """One service whose numbers are no numbers does not take nine others with it."""
+    app = RailwayApp()
+    app.statuses = {"s3": [{"statusCode": "many", "samples": []}]}
+    with app.client(attempts=1) as client:
+        reading = client.fetch_http([f"s{i}" for i in range(10)], window, STEP)
+    assert len(reading.services) == 9
+    assert "statusCode" in reading.failed["s3"]
+
+
+@pytest.mark.parametrize("name", ["errors", "platform"])
+def test_a_log_of_another_shape_leaves_the_other(window: Window, name: str) -> None:
+    """It is said to be unread, and sinks nothing."""
+    app = RailwayApp()
+    app.logs[name] = [{"timestamp": "2026-03-02T14:00:01Z", "tags": {"serviceId": 5}}]
+    with app.client() as client:
+        counts = client.fetch_log_counts(window)
+    assert (counts.errors is None, counts.platform is None) == (name == "errors", name != "errors")
+    assert "serviceId" in counts.failed[0]
