@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -21,6 +22,9 @@ from autofix.observe.answers import QueryError, Refusal, read_answer
 from autofix.observe.limits import ApiLimits
 from autofix.observe.pace import Pace, read_date
 from autofix.settings import Settings
+
+# a retry is worth a line in a flow's log; without any log it would go to a person's terminal
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _QUERIES = files("autofix.observe").joinpath("queries")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,6 +41,7 @@ from tests.unit.observe.railway_app import make_settings
 
 STEP = timedelta(seconds=10)
 SPAN = Window(start=T0, end=T0 + timedelta(seconds=70))
+ROOT = Path(__file__).parents[3]
 SECRET = "secret-railway-token"
 
 
@@ -254,6 +259,29 @@ def test_a_dead_host_is_one_line() -> None:
         look(url)
     assert caught.value.retryable
     assert "\n" not in str(caught.value)
+
+
+def test_by_hand_a_dead_host_is_one_line_on_stderr() -> None:
+    """Retries are not told to a person's terminal."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/graphql/v2"
+    settings = {
+        "RAILWAY_API_URL": url,
+        "RAILWAY_TOKEN": SECRET,
+        "RAILWAY_PROJECT_ID": "p",
+        "RAILWAY_ENVIRONMENT_ID": "e",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "autofix.cli", "check"],
+        env=os.environ | settings | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("autofix: Railway: connection failed")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_host_that_never_answers_is_given_up() -> None:
