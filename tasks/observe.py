@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 from prefect import task
 
-from autofix.models import Window
-from autofix.observe.observation import Observation, observe
+from autofix.models import Architecture, Window
+from autofix.observe.baseline import baseline_window
+from autofix.observe.baseline import read_baseline as read
+from autofix.observe.observation import Observation, observe, select
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import ServiceSelection
 from autofix.settings import load_settings
 from tasks.options import REMOTE, make_key
+
+_BASELINE_KEPT = timedelta(hours=2)
+"""Longer than the hour for which its key stands, so that a rerun finds it too."""
 
 
 def _key(_: object, arguments: dict[str, Any]) -> str:
@@ -27,6 +33,16 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     )
 
 
+def _baseline_key(_: object, arguments: dict[str, Any]) -> str:
+    """The same for every tick of an hour."""
+    return make_key(
+        "baseline",
+        arguments["architecture"].environment_id,
+        baseline_window(arguments["window"]).end.isoformat(),
+        arguments["services"].model_dump_json(),
+    )
+
+
 @task(
     name="observe project",
     task_run_name="observe until {window.end:%H:%M:%S}",
@@ -35,8 +51,34 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     cache_key_fn=_key,
     **REMOTE,
 )
-def observe_project(window: Window, step: timedelta, services: ServiceSelection) -> Observation:
-    """What runs, and how every watched service did over the window."""
-    settings = load_settings()
-    with RailwayClient(settings) as client:
-        return observe(client, window, step, services)
+def observe_project(
+    window: Window, step: timedelta | None, services: ServiceSelection
+) -> Observation:
+    """What runs, and how every watched service did over the window and over its last day.
+
+    A baseline that cannot be read does not sink the look; the next tick tries again.
+    """
+    with RailwayClient(load_settings()) as client:
+        architecture = client.fetch_architecture()
+        state = read_baseline(window, services, architecture, return_state=True)
+        baseline = state.result() if state.is_completed() else None
+        return observe(client, window, step, services, baseline, architecture)
+
+
+@task(
+    name="read baseline",
+    task_run_name="baseline of {architecture.environment_name}",
+    persist_result=True,
+    result_serializer="compressed/pickle",
+    cache_key_fn=_baseline_key,
+    cache_expiration=_BASELINE_KEPT,
+)
+def read_baseline(
+    window: Window, services: ServiceSelection, architecture: Architecture
+) -> pd.DataFrame:
+    """How every watched service did over its last day; read once an hour.
+
+    Not tried again by Prefect: the tick would wait, and the next one tries anyway.
+    """
+    with RailwayClient(load_settings()) as client:
+        return read(client, architecture, select(architecture, services), window)

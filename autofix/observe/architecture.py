@@ -21,8 +21,12 @@ _DATABASE_IMAGE = re.compile(
 )
 
 
-def build_architecture(wire: WireArchitecture, platform: WirePlatform | None) -> Architecture:
-    """What runs in one environment, services by name, deployments newest first."""
+def build_architecture(wire: WireArchitecture) -> Architecture:
+    """What runs in one environment, services by name, deployments newest first.
+
+    Recent deployments include each service's latest when it is not the one that serves: where
+    deploys are many, the one that failed to build may be older than the recent ones.
+    """
     environment = wire.environment
     with_volume = {v.service_id for v in environment.volumes.nodes if v.service_id}
     triggers = {t.service_id: t for t in environment.triggers.nodes if t.service_id}
@@ -46,8 +50,10 @@ def build_architecture(wire: WireArchitecture, platform: WirePlatform | None) ->
             )
             for v in environment.volumes.nodes
         ),
-        deployments=build_deployments(environment.deployments.nodes),
-        platform=_platform(platform),
+        deployments=build_deployments(
+            [*environment.deployments.nodes, *_waiting(environment.services.nodes)]
+        ),
+        platform=_platform(wire.platform),
     )
 
 
@@ -122,8 +128,17 @@ def build_deployment(wire: WireDeployment) -> Deployment:
 
 def build_deployments(wires: Iterable[WireDeployment]) -> tuple[Deployment, ...]:
     """Deployments, newest first; the API does not promise an order."""
-    built = (build_deployment(wire) for wire in wires)
-    return tuple(sorted(built, key=lambda d: (d.created_at, d.id), reverse=True))
+    built = {wire.id: build_deployment(wire) for wire in wires}
+    return tuple(sorted(built.values(), key=lambda d: (d.created_at, d.id), reverse=True))
+
+
+def _waiting(instances: Iterable[WireServiceInstance]) -> list[WireDeployment]:
+    """The latest deployments that do not serve: they are being built, or failed."""
+    return [
+        wire.latest
+        for wire in instances
+        if wire.latest and wire.active and wire.latest.id not in {d.id for d in wire.active}
+    ]
 
 
 def _serving(wire: WireServiceInstance) -> WireDeployment | None:

@@ -9,20 +9,20 @@ measurement and ts:
 - `value`: float; what was not measured has no row
 
 CPU is in vCPU, `_GB` in gigabytes, `HTTP_nXX` in requests per step, `HTTP_Pn_MS` in
-milliseconds, `RESTARTS` in unplanned restarts per step.
+milliseconds, `RESTARTS` in unplanned restarts per step, `LOG_ERRORS` in lines per step,
+`CRON_RUNS` in runs that began and `CRON_FAILED` in runs that failed per step. `NETWORK_*` is
+public traffic only, as Railway gives it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from autofix.models import Volume, Window
-from autofix.observe.wire import LogLine, WireHttp, WireSeries
+from autofix.observe.wire import WireHttp, WireSeries
 
 COLUMNS = ("ts", "service", "measurement", "value")
 RESOURCES = (
@@ -35,12 +35,15 @@ RESOURCES = (
 )
 STATUS_CLASSES = ("HTTP_2XX", "HTTP_3XX", "HTTP_4XX", "HTTP_5XX")
 PERCENTILES = ("HTTP_P50_MS", "HTTP_P95_MS", "HTTP_P99_MS")
+NETWORK = ("NETWORK_RX_GB", "NETWORK_TX_GB")
 RESTARTS = "RESTARTS"
-MEASUREMENTS = frozenset({*RESOURCES, *STATUS_CLASSES, *PERCENTILES, RESTARTS})
+LOG_ERRORS = "LOG_ERRORS"
+CRON_RUNS = "CRON_RUNS"
+CRON_FAILED = "CRON_FAILED"
+COUNTS = (RESTARTS, LOG_ERRORS, CRON_RUNS, CRON_FAILED)
+MEASUREMENTS = frozenset({*RESOURCES, *STATUS_CLASSES, *PERCENTILES, *NETWORK, *COUNTS})
 
 _MB_PER_GB = 1_000
-_START, _STOP = r"^Starting Container\b", r"^Stopping Container\b"
-_RESTART = r"^(?:Container restarted|Restarting container)\b"
 
 Row = tuple[float, str, str, float | None]
 
@@ -87,6 +90,12 @@ def validate(frame: pd.DataFrame) -> pd.DataFrame:
     if not key.is_monotonic_increasing or not key.is_unique:
         raise ValueError("rows are not sorted by service, measurement and ts, or not unique")
     return frame
+
+
+def clip(samples: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """The samples of ``[start, end)`` and nothing else."""
+    inside = (samples["ts"] >= window.start) & (samples["ts"] < window.end)
+    return samples[inside].reset_index(drop=True)
 
 
 def resource_rows(series: Iterable[WireSeries]) -> list[Row]:
@@ -138,49 +147,6 @@ def http_rows(service_id: str, http: WireHttp) -> list[Row]:
         values = (sample.p50, sample.p95, sample.p99)
         rows += [(sample.ts, service_id, n, v) for n, v in zip(PERCENTILES, values, strict=True)]
     return rows
-
-
-def restart_rows(
-    lines: Sequence[LogLine], services: Iterable[str], window: Window, step: timedelta
-) -> list[Row]:
-    """Unplanned restarts per step, counted from the platform's own lines; zero is a count here.
-
-    A start counts when the platform's line before it, of the same deployment and within the
-    lines, was not a stop. The first line of a deployment says nothing: it may be a deploy, or a
-    service that woke up.
-    """
-    start, seconds = window.start.timestamp(), step.total_seconds()
-    ticks = [start + i * seconds for i in range(math.ceil(window.length / step))]
-    rows: list[Row] = [(ts, service, RESTARTS, 0.0) for service in services for ts in ticks]
-    log = _platform_lines(lines)
-    if log.empty or not rows:
-        return rows
-    message, previous = log["message"], log.groupby("deployment")["message"].shift()
-    started = message.str.contains(_START) & previous.notna()
-    started &= ~previous.fillna("").str.contains(_STOP)
-    hits = log[started | message.str.contains(_RESTART)]
-    ts = start + (hits["ts"] - start) // seconds * seconds
-    counted = hits.assign(ts=ts).groupby(["ts", "service"]).size().reset_index(name="count")
-    return rows + [
-        (float(at), str(service), RESTARTS, float(count))
-        for at, service, count in counted.itertuples(index=False)
-    ]
-
-
-def _platform_lines(lines: Sequence[LogLine]) -> pd.DataFrame:
-    """The platform's lines about containers; JSON lines of the application never match."""
-    frame = pd.DataFrame(
-        [
-            (line.at.timestamp(), line.tags.service_id, line.tags.deployment_id, line.message)
-            for line in lines
-            if line.tags is not None and line.tags.service_id
-        ],
-        columns=["ts", "service", "deployment", "message"],
-    )
-    if frame.empty:
-        return frame
-    wanted = frame["message"].str.contains(f"{_START}|{_STOP}|{_RESTART}|^Container killed")
-    return frame[wanted].sort_values("ts", kind="stable")
 
 
 def status_codes(http: WireHttp, window: Window) -> Mapping[int, int]:

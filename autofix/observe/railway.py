@@ -5,46 +5,50 @@ It never writes, and never reads the value of a variable.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import httpx
 
-from autofix.errors import ConfigError, RailwayError
+from autofix.errors import ConfigError
 from autofix.models import Architecture, Deployment, Window
+from autofix.observe.answers import QueryError, Refusal
+from autofix.observe.api import ACTIVE, Api
 from autofix.observe.architecture import build_architecture, build_deployments
-from autofix.observe.graphql import GraphqlClient, QueryError, load_query
+from autofix.observe.batches import Batched, read_in_batches
+from autofix.observe.graphql import (
+    GraphqlClient,
+    Traffic,
+    load_query,
+    render_time,
+    repeat_query,
+    without_field,
+)
+from autofix.observe.http_metrics import HttpReading, fetch_http
+from autofix.observe.identity import explain_refusal
+from autofix.observe.limits import ApiLimits, Sampling
+from autofix.observe.log_counts import LogCounts, fetch_log_counts
+from autofix.observe.pages import read_pages
+from autofix.observe.resources import Resources, fetch_resources
 from autofix.observe.wire import (
     Connection,
     HttpLogLine,
     LogLine,
     WireArchitecture,
     WireDeployment,
-    WireHttp,
-    WirePlatform,
-    WireSeries,
+    WireRun,
     parse,
 )
 from autofix.settings import Settings
 
-HTTP_BATCH = 10
-"""Services a request: two aliases each, and twenty aliases are known to pass."""
-LOG_LIMIT = 5_000
-"""Most lines that one request returns."""
+_RUN_SELECTIONS, _RUNS = 8, 50
 
 L = TypeVar("L", LogLine, HttpLogLine)
-
-
-@dataclass(frozen=True)
-class HttpReading:
-    """HTTP metrics by service id, and why the others could not be read."""
-
-    services: Mapping[str, WireHttp] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class RailwayClient:
@@ -55,8 +59,10 @@ class RailwayClient:
         settings: Settings,
         transport: httpx.BaseTransport | None = None,
         *,
+        limits: ApiLimits = ApiLimits(),  # noqa: B008 - frozen
         attempts: int = 3,
         timeout: float = 30.0,
+        deadline: float = 90.0,
         wait: float = 0.5,
         patience: float = 60.0,
     ) -> None:
@@ -65,18 +71,31 @@ class RailwayClient:
         Args:
             settings: address, token, project and environment.
             transport: what carries requests; tests pass `httpx.MockTransport`.
+            limits: how much is asked for at once.
             attempts: how often one request is sent at most.
             timeout: seconds for each of connect, read and write.
+            deadline: seconds for one whole answer.
             wait: seconds before the second attempt; doubles from there.
             patience: longest wait in seconds that the API may ask for.
         """
         settings.railway_auth()
         settings.require("railway_project_id", "railway_environment_id")
-        self._project = settings.railway_project_id
-        self._environment = settings.railway_environment_id
-        self._graphql = GraphqlClient(
-            settings, transport, attempts=attempts, timeout=timeout, wait=wait, patience=patience
+        self._settings = settings
+        self.limits = limits
+        graphql = GraphqlClient(
+            settings,
+            transport,
+            limits=limits,
+            attempts=attempts,
+            timeout=timeout,
+            deadline=deadline,
+            wait=wait,
+            patience=patience,
         )
+        self._api = Api(
+            graphql, limits, settings.railway_project_id, settings.railway_environment_id
+        )
+        self._reads_platform = True
 
     def __enter__(self) -> Self:
         """The client itself."""
@@ -92,73 +111,102 @@ class RailwayClient:
         self.close()
 
     def close(self) -> None:
-        """Give back the connections."""
-        self._graphql.close()
+        """Give back the threads and the connections."""
+        self._api.close()
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was asked and answered so far."""
+        return self._api.graphql.traffic
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The newest date of an answer, by Railway's clock; None when no answer told."""
+        return self._api.graphql.server_time
+
+    def submit(self, read: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Start a read beside others. Reads that batch by themselves are called directly."""
+        return self._api.pool.submit(read, *args, **kwargs)
 
     def fetch_architecture(self) -> Architecture:
-        """What runs in the environment. An ephemeral environment is refused: it is not watched."""
-        data = self._ask("architecture", projectId=self._project, environmentId=self._environment)
+        """What runs in the environment. An ephemeral environment is refused: it is not watched.
+
+        Raises:
+            ConfigError: the environment belongs to a pull request.
+            RailwayError: it cannot be read; a refusal says whose token it is.
+        """
+        try:
+            data = self._read_architecture()
+        except QueryError as error:
+            if error.refusal is not Refusal.denied:
+                raise
+            raise explain_refusal(error, self._settings, self._api.ask) from error
         wire = parse(WireArchitecture, data)
         if wire.environment.is_ephemeral:
             raise ConfigError(
                 f"RAILWAY_ENVIRONMENT_ID is the ephemeral environment {wire.environment.name}: "
                 "pull request environments are not watched; set the id of a lasting one"
             )
-        return build_architecture(wire, self._fetch_platform())
+        return build_architecture(wire)
 
-    def fetch_resources(self, window: Window, step: timedelta) -> list[WireSeries]:
-        """CPU, memory and disk of every service of the environment, in one request.
+    def fetch_resources(
+        self, window: Window, sampling: Sampling, *, errors: bool = False
+    ) -> Resources:
+        """Metrics of every service of the environment, in one request where they fit.
 
-        The points of one answer grow with services and steps, and the API caps them somewhere
-        above 30,000: an environment of several hundred services needs a longer step.
+        Args:
+            window: what is looked at.
+            sampling: measurements, step, and into how many requests the window is cut.
+            errors: whether the newest error lines are read with it; where that fails, the
+                metrics are read without them.
         """
-        data = self._ask(
-            "resources",
-            projectId=self._project,
-            environmentId=self._environment,
-            start=_rfc3339(window.start),
-            end=_rfc3339(window.end),
-            step=_seconds(step),
-        )
-        return [parse(WireSeries, item) for item in data.get("metrics") or []]
+        return fetch_resources(self._api, window, sampling, errors=errors)
 
     def fetch_http(
-        self, service_ids: Sequence[str], window: Window, step: timedelta
+        self,
+        service_ids: Iterable[str],
+        window: Window,
+        step: timedelta,
+        serving: Mapping[str, Sequence[str]] | None = None,
     ) -> HttpReading:
-        """Requests per status code and latency percentiles, ten services a request.
+        """Requests per status code and latency percentiles, up to ten services a request.
 
-        One failing alias nulls a whole answer. Its batch is then split, and only the services
-        that fail alone are reported as failed, each with its reason.
+        A schema that has no such metrics is read by raw request logs instead; where those do not
+        fit, `sampled` says of which part the metrics are.
+
+        Args:
+            service_ids: who is asked about.
+            window: what is looked at.
+            step: distance of two samples.
+            serving: by service id the deployments that served in the window; only those can be
+                read by request logs.
         """
-        services: dict[str, WireHttp] = {}
-        failed: dict[str, str] = {}
-        unique = list(dict.fromkeys(service_ids))
-        for i in range(0, len(unique), HTTP_BATCH):
-            batch = unique[i : i + HTTP_BATCH]
-            try:
-                services |= self._fetch_http_batch(batch, window, step)
-            except QueryError as error:
-                if not error.aliases or len(batch) == 1:
-                    failed |= dict.fromkeys(batch, str(error))
-                    continue
-                alone = self._fetch_http_alone(batch, window, step)
-                services |= alone.services
-                failed |= alone.failed
-            except RailwayError as error:
-                failed |= dict.fromkeys(batch, str(error))
-        return HttpReading(services, failed)
+        return fetch_http(self._api, service_ids, window, step, serving)
+
+    def fetch_cron_runs(self, service_ids: Iterable[str]) -> Batched[Connection[WireRun]]:
+        """The latest runs of cron services, up to twenty services a request."""
+        size = self.limits.batch(1, _RUN_SELECTIONS)
+        return read_in_batches(service_ids, size, self._ask_runs, self._api.pool)
+
+    def fetch_log_counts(self, window: Window) -> LogCounts:
+        """Error lines and the platform's own lines of all services, in one request.
+
+        Where the errors do not fit, earlier pages follow up to a cap; of the platform's lines the
+        newest page must do.
+        """
+        return fetch_log_counts(self._api, window)
 
     def fetch_environment_log(
         self, window: Window, *, filter_: str = "", limit: int = 1_000
     ) -> list[LogLine]:
         """The newest `limit` lines of all services within the window, oldest first."""
-        data = self._ask(
+        data = self._api.ask(
             "environment_log",
-            environmentId=self._environment,
+            environmentId=self._api.environment,
             filter=filter_ or None,
-            start=_rfc3339(window.start),
-            end=_rfc3339(window.end),
-            limit=min(limit, LOG_LIMIT),
+            start=render_time(window.start),
+            end=render_time(window.end),
+            limit=min(limit, self.limits.log_rows),
         )
         lines = [parse(LogLine, item) for item in data.get("environmentLogs") or []]
         return _within(lines, window, limit)
@@ -173,13 +221,13 @@ class RailwayClient:
         filter_: str = "",
     ) -> list[LogLine]:
         """The newest `limit` lines of one deployment in ``[start, end)``, oldest first."""
-        data = self._ask(
+        data = self._api.ask(
             "deployment_log",
             deploymentId=deployment_id,
             filter=filter_ or None,
-            start=_rfc3339(start),
-            end=_rfc3339(end),
-            limit=min(limit, LOG_LIMIT),
+            start=render_time(start),
+            end=render_time(end),
+            limit=min(limit, self.limits.log_rows),
         )
         lines = [parse(LogLine, item) for item in data.get("deploymentLogs") or []]
         return _within(lines, Window(start=start, end=end), limit)
@@ -194,93 +242,72 @@ class RailwayClient:
         filter_: str = "",
     ) -> list[HttpLogLine]:
         """The newest `limit` requests to one deployment in ``[start, end)``, oldest first."""
-        data = self._ask(
+        data = self._api.ask(
             "http_log",
             deploymentId=deployment_id,
             filter=filter_ or None,
-            start=_rfc3339(start),
-            end=_rfc3339(end),
-            limit=min(limit, LOG_LIMIT),
+            start=render_time(start),
+            end=render_time(end),
+            limit=min(limit, self.limits.log_rows),
         )
         lines = [parse(HttpLogLine, item) for item in data.get("httpLogs") or []]
         return _within(lines, Window(start=start, end=end), limit)
 
     def fetch_deployments(self, service_id: str, *, limit: int = 10) -> tuple[Deployment, ...]:
         """The last deployments of one service, newest first."""
-        data = self._ask(
+        data = self._api.ask(
             "deployments",
-            projectId=self._project,
-            environmentId=self._environment,
+            projectId=self._api.project,
+            environmentId=self._api.environment,
             serviceId=service_id,
             first=limit,
         )
         found = parse(Connection[WireDeployment], data.get("deployments") or {})
         return build_deployments(found.nodes)
 
-    def _ask(self, name: str, **variables: Any) -> dict[str, Any]:
-        return self._graphql.execute(load_query(name), variables)
-
-    def _fetch_platform(self) -> WirePlatform | None:
-        """Railway's own status; None when this token may not read it: it decides nothing."""
+    def _read_architecture(self) -> dict[str, Any]:
         try:
-            return parse(WirePlatform, self._ask("platform").get("platformStatus") or {})
-        except RailwayError:
-            return None
+            return self._read_pages()
+        except QueryError as error:
+            if self._reads_platform and "platformStatus" in error.aliases:
+                # it decides nothing, and not every token may ask for it
+                self._reads_platform = False
+            elif (
+                error.refusal is not Refusal.invalid
+                or self._api.is_probed
+                or not self._finds_missing({ACTIVE})
+            ):
+                raise
+            return self._read_architecture()
 
-    def _fetch_http_batch(
-        self, service_ids: Sequence[str], window: Window, step: timedelta
-    ) -> dict[str, WireHttp]:
-        variables: dict[str, Any] = {
-            "environmentId": self._environment,
-            "start": _rfc3339(window.start),
-            "end": _rfc3339(window.end),
-            "step": _seconds(step),
-        }
+    def _finds_missing(self, fields: set[str]) -> bool:
+        self._api.probe()
+        return self._api.lacks(frozenset(fields))
+
+    def _read_pages(self) -> dict[str, Any]:
+        query = load_query("architecture")
+        if self._api.lacks(frozenset({ACTIVE})):
+            query = without_field(query, ACTIVE)
+        ids = {"projectId": self._api.project, "environmentId": self._api.environment}
+        return read_pages(
+            lambda variables: self._api.execute(query, {**ids, **variables}),
+            self.limits.page,
+            self.limits.pages,
+            platform=self._reads_platform,
+        )
+
+    def _ask_runs(self, service_ids: Sequence[str]) -> dict[str, Connection[WireRun]]:
+        variables: dict[str, Any] = {"environmentId": self._api.environment, "first": _RUNS}
         variables |= {f"service{i}": service_id for i, service_id in enumerate(service_ids)}
-        data = self._graphql.execute(build_http_query(len(service_ids)), variables)
+        query = repeat_query("cron_runs", len(service_ids))
+        data = self._api.execute(query, variables, splittable=len(service_ids) > 1)
         return {
-            service_id: parse(
-                WireHttp,
-                {"statuses": data.get(f"statuses{i}"), "durations": data.get(f"durations{i}")},
-            )
+            service_id: parse(Connection[WireRun], data.get(f"runs{i}") or {})
             for i, service_id in enumerate(service_ids)
         }
-
-    def _fetch_http_alone(
-        self, service_ids: Iterable[str], window: Window, step: timedelta
-    ) -> HttpReading:
-        services: dict[str, WireHttp] = {}
-        failed: dict[str, str] = {}
-        for service_id in service_ids:
-            try:
-                services |= self._fetch_http_batch([service_id], window, step)
-            except RailwayError as error:
-                failed[service_id] = str(error)
-        return HttpReading(services, failed)
-
-
-def build_http_query(count: int) -> str:
-    """`http.graphql` for this many services, its fields repeated under numbered aliases."""
-    text = re.sub(r"^#.*\n", "", load_query("http"), flags=re.MULTILINE)
-    head, rest = text.split(") {\n", 1)
-    fields = rest.rstrip().removesuffix("}").rstrip()
-    declared = "\n".join(f"  $service{i}: String!" for i in range(count))
-    head = head.replace("  $service0: String!", declared)
-    repeated = "\n".join(
-        re.sub(r"\b(statuses|durations|service)0\b", rf"\g<1>{i}", fields) for i in range(count)
-    )
-    return f"{head}) {{\n{repeated}\n}}\n"
 
 
 def _within(lines: list[L], window: Window, limit: int) -> list[L]:
     """Oldest first, only the window's; the API returns one line more than asked, the oldest."""
     inside = [line for line in lines if window.start <= line.at < window.end]
     return sorted(inside, key=lambda line: line.at)[-limit:]
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _seconds(step: timedelta) -> int:
-    return max(1, round(step.total_seconds()))

@@ -44,10 +44,18 @@ class Edge(Wire, Generic[T]):
     node: T
 
 
+class PageInfo(Wire):
+    """Whether a connection goes on."""
+
+    more: bool | None = Field(default=False, alias="hasNextPage")
+    cursor: str | None = Field(default=None, alias="endCursor")
+
+
 class Connection(Wire, Generic[T]):
     """A list as GraphQL connections send it."""
 
     edges: Many[Edge[T]] = []
+    page: PageInfo | None = Field(default=None, alias="pageInfo")
 
     @property
     def nodes(self) -> list[T]:
@@ -162,13 +170,6 @@ class WireProject(Wire):
     name: str
 
 
-class WireArchitecture(Wire):
-    """The answer of `architecture.graphql`."""
-
-    project: WireProject
-    environment: WireEnvironment
-
-
 class WireIncident(Wire):
     """A trouble of Railway's own."""
 
@@ -181,6 +182,14 @@ class WirePlatform(Wire):
 
     is_stable: bool = Field(alias="isStable")
     incident: WireIncident | None = None
+
+
+class WireArchitecture(Wire):
+    """The answer of `architecture.graphql`."""
+
+    project: WireProject
+    environment: WireEnvironment
+    platform: WirePlatform | None = Field(default=None, alias="platformStatus")
 
 
 class WirePoint(Wire):
@@ -232,6 +241,47 @@ class WireHttp(Wire):
 
     statuses: Many[WireStatusSeries] = []
     durations: WireDurationSeries = WireDurationSeries()
+
+
+class WireRun(Wire):
+    """One run of a cron service."""
+
+    status: Text = ""
+    created_at: AwareDatetime = Field(alias="createdAt")
+    completed_at: AwareDatetime | None = Field(default=None, alias="completedAt")
+
+
+class WireStamp(Wire):
+    """A log line of which only time and owner were read. Nanoseconds tell two lines apart."""
+
+    at: AwareDatetime = Field(alias="timestamp")
+    raw: str = Field(alias="timestamp")
+    tags: WireTags | None = None
+
+
+class WireRequest(Wire):
+    """A request of which only time, status and duration were read."""
+
+    at: AwareDatetime = Field(alias="timestamp")
+    status: int = Field(alias="httpStatus")
+    total_ms: float = Field(alias="totalDuration")
+
+
+class WireName(Wire):
+    """A name."""
+
+    name: str
+
+
+class WireFields(Wire):
+    """The fields of one type of the schema."""
+
+    fields: Many[WireName] = []
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Their names."""
+        return frozenset(field.name for field in self.fields)
 
 
 class WireAttribute(Wire):

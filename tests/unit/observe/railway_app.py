@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+from autofix.observe.limits import ApiLimits
 from autofix.observe.railway import RailwayClient
 from autofix.settings import Settings
 
@@ -48,6 +51,14 @@ def edges(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     return {"edges": [{"node": node} for node in nodes]}
 
 
+def page(nodes: list[dict[str, Any]], variables: dict[str, Any], name: str) -> dict[str, Any]:
+    after = variables[f"{name}After"]
+    start = int(after) if after and after.isdigit() else 0
+    end = start + variables["page"]
+    info = {"hasNextPage": end < len(nodes), "endCursor": str(end)}
+    return {"pageInfo": info, **edges(nodes[start:end])}
+
+
 class RailwayApp:
     """Answers queries from its fields; `faults` come first, one a request, None for none."""
 
@@ -61,50 +72,113 @@ class RailwayApp:
         self.broken: set[str] = set()
         """Service ids whose HTTP aliases fail, and names of queries that fail."""
         self.faults: list[Callable[[httpx.Request], httpx.Response] | httpx.Response | None] = []
+        self.token: dict[str, Any] | None = None
+        """What a live token belongs to."""
+        self.lacking: set[str] = set()
+        """Fields that an older schema does not have."""
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.lock = threading.Lock()
         self.requests: list[dict[str, Any]] = []
         self.headers: list[httpx.Headers] = []
 
     def client(self, **options: Any) -> RailwayClient:
+        limits = ApiLimits(requests_per_second=1e6, **options.pop("limits", {}))
+        settings = options.pop("settings", None) or make_settings()
         transport = httpx.MockTransport(self)
-        return RailwayClient(make_settings(), transport, **({"wait": 0.001} | options))
+        return RailwayClient(settings, transport, limits=limits, **({"wait": 0.001} | options))
 
     def names(self) -> list[str]:
         return [request["name"] for request in self.requests]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
-        name = re.search(r"query (\w+)", body["query"])[1]  # type: ignore[index]
-        self.requests.append({"name": name, **body})
-        self.headers.append(request.headers)
-        fault = self.faults.pop(0) if self.faults else None
+        name = re.search(r"^query (\w+)", body["query"], re.MULTILINE)[1]  # type: ignore[index]
+        with self.lock:
+            self.requests.append({"name": name, **body})
+            self.headers.append(request.headers)
+            fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, httpx.Response):
             return fault
         if fault is not None:
             return fault(request)
+        for field in self.lacking:
+            if field in body["query"]:
+                return invalid(field)
         if name in self.broken:
             return errors("Problem processing request", path=[name])
         return getattr(self, f"answer_{name}")(body["variables"])
 
     def answer_Architecture(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        if variables["platform"] and "platform" in self.broken:
+            return errors("Not Authorized", path=["platformStatus"])
         environment = {
             "id": variables["environmentId"],
             "name": "production",
             "isEphemeral": False,
-            "serviceInstances": edges(self.services),
+            "serviceInstances": page(self.services, variables, "services"),
             "volumeInstances": edges([]),
             "deploymentTriggers": edges([]),
             "deployments": edges([]),
         }
+        status = {"platformStatus": {"isStable": True, "incident": None}}
         return data(
             project={"id": variables["projectId"], "name": "shop"},
             environment=environment | self.environment,
+            **(status if variables["platform"] else {}),
         )
 
-    def answer_Platform(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
-        return data(platformStatus={"isStable": True, "incident": None})
+    def answer_Schema(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        newer = {"httpMetricsGroupedByStatus", "httpDurationMetrics"} - self.lacking
+        instance = {"latestDeployment", "activeDeployments"} - self.lacking
+        return data(
+            query={"fields": [{"name": name} for name in {"httpLogs"} | newer]},
+            instance={"fields": [{"name": name} for name in instance]},
+        )
 
-    def answer_Resources(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
-        return data(metrics=self.metrics)
+    def answer_HttpSample(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        ids = {k[10:]: v for k, v in variables.items() if k.startswith("deployment")}
+        for i, of in ids.items():
+            if of in self.broken:
+                return errors("Problem processing request", path=[f"requests{i}"])
+        return data(**{f"requests{i}": self.logs.get(f"http {d}", []) for i, d in ids.items()})
+
+    def answer_ProjectToken(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(projectToken=self.token) if self.token else errors("Project Token not found")
+
+    def answer_Me(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(me={"id": "u1"}) if self.token else errors("Not Authorized", path=["me"])
+
+    def answer_Resources(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        groups = {"usage": "_USAGE", "limits": "_LIMIT", "disk": "DISK_", "network": "NETWORK_"}
+        answer: dict[str, Any] = {name: [] for name in groups if variables[name]}
+        for series in self.metrics:
+            name = next(g for g in reversed(groups) if groups[g] in series["measurement"])
+            if name in answer:
+                answer[name].append(series)
+        if variables["errors"]:
+            if "log errors" in self.broken:
+                return errors("Problem processing request", path=["errors"])
+            answer["errors"] = self.logs.get("errors", [])
+        return data(**answer)
+
+    def answer_LogCounts(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        wanted = [name for name in ("errors", "platform") if variables[name]]
+        for name in wanted:
+            if f"log {name}" in self.broken:
+                return errors("Problem processing request", path=[name])
+        found = {name: self.logs.get(name, []) for name in wanted}
+        start, end = (datetime.fromisoformat(variables[name]) for name in ("start", "end"))
+        for name, rows in found.items():
+            inside = [r for r in rows if start <= datetime.fromisoformat(r["timestamp"]) <= end]
+            found[name] = inside[-variables["limit"] - 1 :]
+        return data(**found)
+
+    def answer_CronRuns(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        ids = {k[7:]: v for k, v in variables.items() if k.startswith("service")}
+        for i, service in ids.items():
+            if service in self.broken:
+                return errors("Problem processing request", path=[f"runs{i}"])
+        return data(**{f"runs{i}": self.runs.get(s, edges([])) for i, s in ids.items()})
 
     def answer_Http(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
         ids = {k: v for k, v in variables.items() if k.startswith("service")}
@@ -144,3 +218,11 @@ def data(**fields: Any) -> httpx.Response:
 def errors(message: str, path: list[str] | None = None, status: int = 200) -> httpx.Response:
     error = {"message": message, "path": path, "traceId": "785"}
     return httpx.Response(status, json={"errors": [error], "data": None})
+
+
+def invalid(field: str) -> httpx.Response:
+    error = {
+        "message": f'Cannot query field "{field}" on type "Query".',
+        "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"},
+    }
+    return httpx.Response(400, json={"errors": [error]})

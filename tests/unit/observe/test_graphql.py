@@ -74,7 +74,7 @@ def test_what_will_not_pass_is_not_tried_again(fault: httpx.Response, message: s
     with app.client() as client, pytest.raises(RailwayError, match=message) as caught:
         client.fetch_architecture()
     assert not caught.value.retryable
-    assert len(app.requests) == 1
+    assert app.names().count("Architecture") == 1
 
 
 def test_a_wait_beyond_our_patience_is_raised_with_its_length() -> None:
@@ -93,7 +93,7 @@ def test_retry_after_is_honoured() -> None:
     app.faults = [httpx.Response(429, headers={"Retry-After": "1"})]
     with app.client() as client:
         client.fetch_architecture()
-        waited = client._graphql._backoff(RailwayError("x", retryable=True, retry_after=1))
+        waited = client._api.graphql._backoff(RailwayError("x", retryable=True, retry_after=1))
     assert waited == 1
 
 
@@ -116,3 +116,24 @@ def test_a_missing_setting_is_named(field: str) -> None:
     settings = make_settings(**{field: None if field == "railway_token" else ""})
     with pytest.raises(ConfigError, match=field.upper()):
         RailwayClient(settings)
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ({"id": "u1"}, "account token in RAILWAY_API_TOKEN is alive, but cannot see project p1"),
+        (None, "RAILWAY_API_TOKEN: the token is dead or has no access .a workspace token"),
+    ],
+)
+def test_an_account_token_without_access_is_told_from_a_dead_one(
+    token: dict[str, str] | None, message: str
+) -> None:
+    """One more request, and only after a refusal."""
+    app = RailwayApp()
+    app.token = token
+    app.faults = [errors("Not Authorized")]
+    settings = make_settings(railway_token=None, railway_api_token="account-token")
+    with app.client(settings=settings) as client, pytest.raises(RailwayError, match=message) as e:
+        client.fetch_architecture()
+    assert app.names() == ["Architecture", "Me"]
+    assert "account-token" not in str(e.value)

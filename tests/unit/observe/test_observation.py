@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,8 @@ import pytest
 
 from autofix.errors import RailwayError
 from autofix.models import Window
-from autofix.observe.frames import COLUMNS, build_frame, restart_rows, tidy, validate
+from autofix.observe.events import restart_rows
+from autofix.observe.frames import COLUMNS, build_frame, tidy, validate
 from autofix.observe.observation import Observation, observe, summarise
 from autofix.observe.wire import LogLine
 from autofix.parameters import ServiceSelection
@@ -143,7 +145,7 @@ def test_restarts_are_unmeasured_when_the_log_cannot_be_read(window: Window) -> 
     """A log that cannot be read makes no zero."""
     app = RailwayApp(instance("api"))
     app.metrics = measured(window, "api")
-    app.broken = {"EnvironmentLog"}
+    app.broken = {"LogCounts"}
     (summary,) = summarise(look(app, window))
     assert summary.restarts is None
 
@@ -208,3 +210,194 @@ def test_a_frame_that_breaks_the_contract_is_refused() -> None:
         with pytest.raises(ValueError, match=message):
             validate(frame)
     assert tuple(tidy(two.iloc[::-1]).columns) == COLUMNS
+
+
+def test_an_empty_project_is_read_and_has_nothing(window: Window) -> None:
+    """No services: no metrics are asked for, and nothing is unknown."""
+    app = RailwayApp()
+    observation = look(app, window)
+    assert (observation.selected, dict(observation.unknown)) == ((), {})
+    assert validate(observation.samples).empty
+    assert summarise(observation) == ()
+    assert app.names() == ["Architecture"]
+
+
+def test_a_service_that_was_never_deployed_is_not_watched(window: Window) -> None:
+    """It is part of the architecture, and neither healthy nor unknown."""
+    never = instance("draft", latestDeployment=None, activeDeployments=[])
+    app = RailwayApp(instance("api"), never)
+    app.metrics = measured(window, "api")
+    observation = look(app, window)
+    assert [s.name for s in observation.architecture.services] == ["api", "draft"]
+    assert [s.name for s in observation.selected] == ["api"]
+
+
+def test_a_healthy_tick_of_every_kind_stays_within_its_requests(window: Window) -> None:
+    """300 services, 25 of them crons: at most 5 + one for each ten with a domain."""
+    web = [instance(f"w{i:03}") for i in range(275)]
+    crons = [
+        instance(f"c{i:02}", cronSchedule="*/5 * * * *", domains=None, source=None)
+        for i in range(25)
+    ]
+    app = RailwayApp(*web, *crons)
+    app.metrics = measured(window, *(s["serviceId"] for s in web))
+    with app.client() as client:
+        observation = observe(client, window, None, ServiceSelection())
+        assert client.traffic.requests == len(app.requests)
+    assert not observation.unknown
+    assert observation.step == timedelta(seconds=90)
+    assert len(app.requests) <= 5 + 28
+
+
+def test_services_beyond_one_page_are_followed(window: Window) -> None:
+    """Each page is asked for once, and only for what goes on."""
+    names = [f"s{i:03}" for i in range(25)]
+    app = RailwayApp(*(instance(name) for name in names))
+    with app.client(limits={"page": 10}) as client:
+        architecture = client.fetch_architecture()
+    assert [s.name for s in architecture.services] == names
+    pages = [r["variables"] for r in app.requests]
+    assert [p["servicesAfter"] for p in pages] == [None, "10", "20"]
+    assert [p["volumes"] for p in pages] == [True, False, False]
+    with (
+        app.client(limits={"page": 10, "pages": 2}) as client,
+        pytest.raises(RailwayError, match="more than 2 pages"),
+    ):
+        client.fetch_architecture()
+
+
+def test_a_page_that_leads_to_itself_is_an_error(window: Window) -> None:
+    """A server that repeats its cursor is not followed for ever."""
+    stuck = {"pageInfo": {"hasNextPage": True, "endCursor": "x"}, "edges": []}
+    app = RailwayApp(serviceInstances=stuck)
+    with app.client() as client, pytest.raises(RailwayError, match="leads to itself"):
+        client.fetch_architecture()
+    assert len(app.requests) == 2
+
+
+def dated(app: RailwayApp, at: datetime) -> None:
+    """Every answer carries this date."""
+    answer = app.answer_Architecture
+
+    def with_date(variables: dict[str, Any]) -> Any:
+        response = answer(variables)
+        response.headers["Date"] = format_datetime(at, usegmt=True)
+        return response
+
+    app.answer_Architecture = with_date  # type: ignore[method-assign]
+
+
+def test_a_window_that_ends_in_railways_future_is_measured_up_to_its_present(
+    window: Window,
+) -> None:
+    """Our clock is ahead: what Railway has not lived yet is no zero, and the report says so."""
+    app = RailwayApp(instance("api"))
+    app.metrics = measured(window, "api")
+    dated(app, window.end - timedelta(minutes=10))
+    observation = look(app, window)
+    assert observation.window == window
+    assert observation.samples["ts"].max() == window.end - timedelta(minutes=11)
+    assert "600 s ahead of Railway's clock" in observation.notes[0]
+
+
+def test_a_window_that_lies_in_railways_future_cannot_be_read(window: Window) -> None:
+    """Nothing could have been measured: an error that names the clock, not a healthy project."""
+    app = RailwayApp(instance("api"))
+    dated(app, window.start - timedelta(hours=3))
+    with pytest.raises(RailwayError, match="2026-03-02 11:00:00 UTC, before the window begins"):
+        look(app, window)
+
+
+def test_small_differences_of_clocks_are_not_worth_a_word(window: Window) -> None:
+    """Neither is a window of the past."""
+    for at in (window.end - timedelta(seconds=20), window.end + timedelta(days=90)):
+        app = RailwayApp(instance("api"))
+        app.metrics = measured(window, "api")
+        dated(app, at)
+        assert look(app, window).notes == ()
+
+
+def error_line(window: Window, second: float, service: str = "api") -> dict[str, Any]:
+    at = (window.start + timedelta(seconds=second)).isoformat()
+    return {"timestamp": at, "tags": {"serviceId": service}}
+
+
+def counted(observation: Observation, measurement: str = "LOG_ERRORS") -> pd.Series:
+    samples = observation.samples
+    return samples[samples["measurement"] == measurement].set_index("ts")["value"]
+
+
+def test_error_lines_are_paged_back(window: Window) -> None:
+    """Three pages, overlapping at their anchors: every line counts once."""
+    app = RailwayApp(instance("api"))
+    app.metrics = measured(window, "api")
+    app.logs["errors"] = [error_line(window, 5 * i) for i in range(25)]
+    app.logs["errors"].insert(10, app.logs["errors"][10])
+    with app.client(limits={"log_rows": 10}) as client:
+        observation = observe(client, window, STEP, ServiceSelection())
+    assert counted(observation).sum() == 26
+    assert observation.notes == ()
+
+
+def test_more_error_lines_than_pages_are_counted_where_they_are_whole(window: Window) -> None:
+    """The rest of the window has no row, and the report says from when on it counts."""
+    app = RailwayApp(instance("api"))
+    app.metrics = measured(window, "api")
+    app.logs["errors"] = [error_line(window, i) for i in range(1800)]
+    with app.client(limits={"log_rows": 100, "log_pages": 2}) as client:
+        observation = observe(client, window, STEP, ServiceSelection())
+    errors = counted(observation)
+    assert set(errors) == {60.0}
+    assert errors.index.min() == window.start + timedelta(seconds=1620)
+    assert "error lines are counted since 14:26:" in observation.notes[0]
+
+
+@pytest.mark.parametrize(("broken", "kept"), [("errors", "RESTARTS"), ("platform", "LOG_ERRORS")])
+def test_one_log_that_fails_leaves_the_other(window: Window, broken: str, kept: str) -> None:
+    """What was not read has no rows, and the report says so."""
+    app = RailwayApp(instance("api"))
+    app.metrics = measured(window, "api")
+    app.broken = {f"log {broken}"}
+    observation = look(app, window)
+    measurements = set(observation.samples["measurement"])
+    assert measurements & {"RESTARTS", "LOG_ERRORS"} == {kept}
+    assert "could not be read" in observation.notes[0]
+
+
+def test_runs_of_crons_become_samples(window: Window) -> None:
+    """A cron that cannot be read says so; the other is counted."""
+    app = RailwayApp(
+        instance("api"),
+        instance("good", cronSchedule="*/5 * * * *"),
+        instance("bad", cronSchedule="*/5 * * * *"),
+    )
+    app.metrics = measured(window, "api")
+    at = (window.start + timedelta(seconds=70)).isoformat()
+    app.runs["good"] = edges([{"status": "CRASHED", "createdAt": at, "completedAt": at}])
+    app.broken = {"bad"}
+    with app.client(attempts=1) as client:
+        observation = observe(client, window, STEP, ServiceSelection(exclude=["api"]))
+    failed = observation.samples[observation.samples["measurement"] == "CRON_FAILED"]
+    assert set(failed["service"]) == {"good"}
+    assert failed["value"].sum() == 1
+    assert any("runs of bad are not counted" in note for note in observation.notes)
+    assert list(observation.unknown) == ["bad"], "neither samples nor runs"
+
+
+def test_network_is_a_measurement_and_is_dropped_with_a_word(window: Window) -> None:
+    """It is the first to go when the answer would be too long."""
+    app = RailwayApp(instance("api"))
+    app.metrics = [*measured(window, "api"), series("api", "NETWORK_RX_GB", [0.1], window)]
+    assert counted(look(app, window), "NETWORK_RX_GB").tolist() == [0.1]
+    with app.client(limits={"points": 120}) as client:
+        observation = observe(client, window, STEP, ServiceSelection())
+    assert counted(observation, "NETWORK_RX_GB").empty
+    assert "network traffic was not read" in observation.notes[0]
+
+
+def test_the_latest_deployment_is_known_though_another_serves() -> None:
+    """A build that failed is among the deployments, however many came after it."""
+    failed = deployment("api", "2026-03-02T13:00:00Z", id="d2", status="FAILED")
+    app = RailwayApp(instance("api", latestDeployment=failed))
+    with app.client() as client:
+        assert [d.id for d in client.fetch_architecture().deployments] == ["d2"]

@@ -95,9 +95,11 @@ def test_an_ephemeral_environment_is_not_watched() -> None:
 def test_unreadable_platform_status_is_no_obstacle() -> None:
     """Some tokens may not read Railway's own status; the rest goes on."""
     app = RailwayApp(instance("api"))
-    app.faults = [None, errors("Not Authorized")]
+    app.broken = {"platform"}
     with app.client() as client:
         assert client.fetch_architecture().platform is None
+        assert client.fetch_architecture().platform is None
+    assert app.names() == ["Architecture"] * 3, "asked for once, then left out"
 
 
 def test_an_answer_of_another_shape_names_the_field() -> None:
@@ -132,11 +134,11 @@ def test_one_failing_alias_costs_only_its_service(window: Window) -> None:
 def test_a_query_refused_as_a_whole_is_not_split(window: Window) -> None:
     """A field that the schema does not have fails for every service; asking each is no use."""
     app = RailwayApp()
-    app.faults = [errors('Cannot query field "httpDurationMetrics" on type "Query".')]
+    app.faults = [errors('Unknown argument "stepSeconds" on field "Query.httpDurationMetrics".')]
     with app.client() as client:
         reading = client.fetch_http(["a", "b"], window, STEP)
     assert set(reading.failed) == {"a", "b"}
-    assert len(app.requests) == 1
+    assert app.names() == ["Http", "Schema"], "one probe, which finds nothing missing"
 
 
 def test_log_lines_are_in_order_within_the_window_and_the_newest(window: Window) -> None:
@@ -173,3 +175,24 @@ def test_deployments_are_newest_first() -> None:
     ]
     with app.client() as client:
         assert [d.id for d in client.fetch_deployments("api")] == ["new", "old"]
+
+
+def test_an_answer_of_another_shape_costs_only_its_service(window: Window) -> None:
+    """One service whose numbers are no numbers does not take nine others with it."""
+    app = RailwayApp()
+    app.statuses = {"s3": [{"statusCode": "many", "samples": []}]}
+    with app.client(attempts=1) as client:
+        reading = client.fetch_http([f"s{i}" for i in range(10)], window, STEP)
+    assert len(reading.services) == 9
+    assert "statusCode" in reading.failed["s3"]
+
+
+@pytest.mark.parametrize("name", ["errors", "platform"])
+def test_a_log_of_another_shape_leaves_the_other(window: Window, name: str) -> None:
+    """It is said to be unread, and sinks nothing."""
+    app = RailwayApp()
+    app.logs[name] = [{"timestamp": "2026-03-02T14:00:01Z", "tags": {"serviceId": 5}}]
+    with app.client() as client:
+        counts = client.fetch_log_counts(window)
+    assert (counts.errors is None, counts.platform is None) == (name == "errors", name != "errors")
+    assert "serviceId" in counts.failed[0]
