@@ -36,7 +36,7 @@ class WindowParameters(Parameters):
         ge=1,
         le=3600,
         title="Step (seconds)",
-        description="Distance of two samples; chosen from the window's length when empty",
+        description="Distance of two samples; as fine as the API bears when empty",
     )
 
     @property
@@ -45,10 +45,9 @@ class WindowParameters(Parameters):
         return timedelta(minutes=self.minutes)
 
     @property
-    def step(self) -> timedelta:
-        """Distance of two samples: as given, else 30 s to 300 s by the window's length."""
-        seconds = self.step_seconds or min(300, max(30, int(self.minutes * 60 / 60)))
-        return timedelta(seconds=seconds)
+    def step(self) -> timedelta | None:
+        """Distance of two samples as a person chose it; None: as fine as the API bears."""
+        return None if self.step_seconds is None else timedelta(seconds=self.step_seconds)
 
 
 class Levels(Parameters):

@@ -117,6 +117,12 @@ def render_findings(findings: Sequence[Finding]) -> str:
     )
 
 
+def render_notes(notes: Iterable[str]) -> str:
+    """What a reader should know about how the window was read; empty when there is nothing."""
+    lines = [f"- {_line(note)}" for note in notes]
+    return "\n".join(["**About this window**", "", *lines]) if lines else ""
+
+
 def render_evidence(items: Iterable[EvidenceItem], nonce: str) -> str:
     """Each item between fence lines that carry the nonce; for people it may be empty.
 

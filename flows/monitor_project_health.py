@@ -44,11 +44,11 @@ def monitor_project_health(
     """
     span = Window.ending((now or datetime.now(UTC)).replace(microsecond=0), window.length)
     observation = observe_project(span, window.step, services)
-    detection = detect(observation, thresholds, window.step)
+    detection = detect(observation, thresholds)
     report_project(observation, detection, thresholds)
     due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
     if due.incidents:
-        hand_to_context(due, observation.architecture, window.step, autonomy=autonomy, caps=caps)
+        hand_to_context(due, observation, autonomy=autonomy, caps=caps)
     return conclude_tick(observation, detection, due)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from prefect import task
@@ -79,7 +78,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
         "detect",
         observation.architecture.environment_id,
         observation.window.model_dump_json(),
-        arguments["step"],
+        observation.step,
         sorted(observation.unknown),
         sorted(s.name for s in observation.selected),
         thresholds.model_dump_json(),
@@ -93,10 +92,12 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     result_serializer="json",
     cache_key_fn=_key,
 )
-def detect(observation: Observation, thresholds: Thresholds, step: timedelta) -> Detection:
+def detect(observation: Observation, thresholds: Thresholds) -> Detection:
     """Which services are in trouble over the window."""
     known = [s for s in observation.selected if s.id not in observation.unknown]
-    findings = find_findings(observation.samples, known, observation.window, thresholds, step)
+    findings = find_findings(
+        observation.samples, known, observation.window, thresholds, observation.step
+    )
     return Detection(findings=findings)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from prefect.runtime import flow_run
 
 from autofix.change.ids import fix_id
 from autofix.models import Architecture, ServiceContext
+from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps
 from autofix.report import render_architecture
 from tasks.detect import Due
@@ -19,7 +19,7 @@ FIX_DEPLOYMENT = "generate_fix/autofix"
 
 
 def hand_to_context(
-    due: Due, architecture: Architecture, step: timedelta, *, autonomy: Autonomy, caps: Caps
+    due: Due, observation: Observation, *, autonomy: Autonomy, caps: Caps
 ) -> Started:
     """One pull_service_context for all incidents of this tick, keyed by the monitor's run."""
     names = ", ".join(incident.service.name for incident in due.incidents)
@@ -29,8 +29,8 @@ def hand_to_context(
         key=f"pull-service-context/{flow_run.get_id()}",
         parameters={
             "incidents": [incident.model_dump(mode="json") for incident in due.incidents],
-            "architecture": architecture.model_dump(mode="json"),
-            "step_seconds": step.total_seconds(),
+            "architecture": observation.architecture.model_dump(mode="json"),
+            "step_seconds": observation.step.total_seconds(),
             "autonomy": autonomy.value,
             "caps": caps.model_dump(mode="json"),
         },

@@ -19,6 +19,7 @@ from autofix.report import (
     render_architecture,
     render_context,
     render_findings,
+    render_notes,
     render_signals,
     render_summary,
 )
@@ -44,8 +45,14 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     )
     create_table_artifact(rows, key="signals", description="Services and signals, with levels")
     findings = render_findings(detection.findings)
-    text = f"{render_signals(rows, thresholds)}\n\n{findings}"
+    notes = render_notes([*observation.notes, *_sampled(observation)])
+    text = "\n\n".join([render_signals(rows, thresholds), findings, notes])
     post_markdown("findings", text, "Signals, thresholds and what was found")
+
+
+def _sampled(observation: Observation) -> list[str]:
+    names = {service.id: service.name for service in observation.selected}
+    return [f"{names[service]}: {how}" for service, how in observation.sampled.items()]
 
 
 @task(name="report contexts", task_run_name="report contexts", cache_policy=NO_CACHE)

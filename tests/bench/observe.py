@@ -85,7 +85,7 @@ def _peak_mb() -> float:
 def main() -> None:
     with stand_in(SERVICES, DELAY_MS) as url:
         for per_second, baseline in ((10, False), (50, False), (50, True)):
-            print(bench(url, per_second, baseline=baseline))  # noqa: T201
+            print(bench(url, per_second, baseline=baseline))
 
 
 if __name__ == "__main__":

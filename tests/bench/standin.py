@@ -170,7 +170,7 @@ def main() -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_address[1]}/graphql/v2", flush=True)  # noqa: T201
+    print(f"http://127.0.0.1:{server.server_address[1]}/graphql/v2", flush=True)
     sys.stdin.read()
     server.shutdown()
 

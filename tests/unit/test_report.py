@@ -28,6 +28,7 @@ from autofix.report import (
     render_context,
     render_evidence,
     render_findings,
+    render_notes,
     render_signals,
     render_summary,
 )
@@ -217,3 +218,9 @@ def test_a_fence_cannot_be_closed_from_inside(text: str) -> None:
     inside = lines[3:-2]
     assert not any(line.strip().startswith(tildes) for line in inside)
     assert lines[1] == "why: x ### y"
+
+
+def test_notes_about_the_window_are_listed_and_nothing_is_said_without_any():
+    """Each note on a line of its own, whatever its text."""
+    assert render_notes([]) == ""
+    assert render_notes(["one", "two\n# three"]) == "**About this window**\n\n- one\n- two # three"
