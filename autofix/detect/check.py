@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -29,6 +31,10 @@ from autofix.parameters import Thresholds
 from autofix.redact import redactor
 from autofix.report import SignalRow, build_signal_rows
 from autofix.settings import Settings
+
+PLAIN_WIDTH = 120
+"""Columns that the whole table needs, and that are assumed where there is no terminal."""
+NARROW_COLUMNS = 7
 
 
 @dataclass(frozen=True)
@@ -135,12 +141,14 @@ def _why_healthy(service: Service) -> str:
 
 
 def _print(rows: Sequence[SignalRow], result: dict[str, Any]) -> None:
-    console = Console()
-    table = Table(title=f"{result['window_seconds']:g} s until {result['now']}")
-    for title in rows[0]:
-        table.add_column(title)
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    table = Table(title=f"{result['window_seconds']:g} s until {result['now']}", box=SIMPLE_HEAD)
+    # what decides comes first; a narrow terminal leaves out the rest
+    titles = list(rows[0])[: None if console.width >= PLAIN_WIDTH else NARROW_COLUMNS]
+    for title in titles:
+        table.add_column(title, no_wrap=True)
     for row in rows:
-        table.add_row(*map(escape, row.values()))
+        table.add_row(*(escape(row[title]) for title in titles))
     console.print(table)
     lines = ["{severity:<8} {service} {signal}: {reason}".format(**f) for f in result["findings"]]
     lines += [

@@ -187,6 +187,8 @@ def _second_tick(stack: Stack, world: World, checks: Checks, monitor: str) -> No
     _wait_all(stack, FIX, least=1)
     after = world.counts()
     checks.add("a second tick does nothing twice", before == after, f"{before} then {after}")
+    leaks = world.leaks()
+    checks.add("no secret is stored or published", not leaks, ", ".join(leaks[:5]))
     checks.add("the model was really asked", after.model_calls > 0, f"{after.model_calls} calls")
     checks.add("the agent really worked", after.sessions > 0, f"{after.sessions} sessions")
 
