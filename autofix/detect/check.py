@@ -32,9 +32,9 @@ from autofix.redact import redactor
 from autofix.report import SignalRow, build_signal_rows
 from autofix.settings import Settings
 
-PLAIN_WIDTH = 120
+PLAIN_WIDTH = 130
 """Columns that the whole table needs, and that are assumed where there is no terminal."""
-NARROW_COLUMNS = 7
+NARROW_COLUMNS = 6
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,12 @@ def _why_healthy(service: Service) -> str:
 
 def _print(rows: Sequence[SignalRow], result: dict[str, Any]) -> None:
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    table = Table(title=f"{result['window_seconds']:g} s until {result['now']}", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"{result['window_seconds']:g} s until {result['now']}",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     # what decides comes first; a narrow terminal leaves out the rest
     titles = list(rows[0])[: None if console.width >= PLAIN_WIDTH else NARROW_COLUMNS]
     for title in titles:
