@@ -186,6 +186,19 @@ class Severity(StrEnum):
     critical = "critical"
 
 
+class Pattern(StrEnum):
+    """In which way a signal is in trouble; verdicts rest on it."""
+
+    level = "level"
+    """Over a fixed level for long enough."""
+    trend = "trend"
+    """On its way to a limit while what it is used for stays level: a leak."""
+    step = "step"
+    """Changed against the service's own baseline and stayed there."""
+    count = "count"
+    """Happened so many times."""
+
+
 class Finding(Model):
     """A breach judged worth naming: one service, one signal, one tick."""
 
@@ -202,6 +215,13 @@ class Finding(Model):
     unit: str
     reason: str
     """One line that explains the finding with numbers and units."""
+    pattern: Pattern = Pattern.level
+    baseline: float | None = None
+    """The service's own normal in the same unit; None when it is not known."""
+    hours_left: float | None = None
+    """Of a trend: estimated hours until the limit is reached."""
+    deployment_id: str | None = None
+    """The deployment that shortly precedes the onset, if there is one."""
 
 
 class Incident(Model):
