@@ -195,7 +195,7 @@ class Pattern(StrEnum):
     """On its way to a limit while what it is used for stays level: a leak."""
     step = "step"
     """Changed against the service's own baseline and stayed there."""
-    count = "count"
+    counted = "counted"
     """Happened so many times."""
 
 
