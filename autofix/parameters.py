@@ -5,10 +5,14 @@ Their values per project stand in prefect.yaml, the one place.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from autofix.models import Signal
 
 
 class Parameters(BaseModel):
@@ -102,6 +106,29 @@ class Thresholds(Parameters):
         title="Restarts",
         description="Unplanned restarts in the window",
     )
+    log_errors_per_hour: Levels = Field(
+        default=Levels(warning=60, critical=600),
+        title="Error lines",
+        description="Error lines an hour of a service without HTTP; they must also be a multiple "
+        "of its own normal",
+    )
+    cron_failures: Levels = Field(
+        default=Levels(warning=1, critical=3),
+        title="Cron failures",
+        description="Runs of a cron that failed or never began, in the window",
+    )
+    hours_to_limit: float = Field(
+        default=6,
+        gt=0,
+        le=72,
+        description="A leak, or a volume that fills up, counts when its limit is this near",
+    )
+    step_factor: float = Field(
+        default=3,
+        gt=1,
+        description="Latency or an error rate at this multiple of the service's own normal is a "
+        "regression, also below the levels",
+    )
     min_requests: int = Field(
         default=50, ge=1, description="Fewer requests in the window say nothing about HTTP"
     )
@@ -111,6 +138,93 @@ class Thresholds(Parameters):
         le=1,
         description="Share of the window's samples that must be in breach before a level counts",
     )
+
+
+class ServiceOverride(Parameters):
+    """Other thresholds for one service; what is left empty stays as it is for all."""
+
+    service: str = Field(min_length=1, title="Service", description="Its name")
+    cpu_percent: Levels | None = Field(default=None, title="CPU")
+    memory_percent: Levels | None = Field(default=None, title="Memory")
+    disk_percent: Levels | None = Field(default=None, title="Disk")
+    http_5xx_percent: Levels | None = Field(default=None, title="5xx")
+    http_4xx_percent: Levels | None = Field(default=None, title="4xx")
+    latency_p95_ms: Levels | None = Field(default=None, title="Latency p95")
+    restarts: Levels | None = Field(default=None, title="Restarts")
+    log_errors_per_hour: Levels | None = Field(default=None, title="Error lines")
+    cron_failures: Levels | None = Field(default=None, title="Cron failures")
+    hours_to_limit: float | None = Field(default=None, gt=0, le=72)
+    step_factor: float | None = Field(default=None, gt=1)
+    min_requests: int | None = Field(default=None, ge=1)
+    sustained_share: float | None = Field(default=None, gt=0, le=1)
+
+    def apply(self, thresholds: Thresholds) -> Thresholds:
+        """The thresholds of this service."""
+        own = {name: getattr(self, name) for name in Thresholds.model_fields}
+        return thresholds.model_copy(update={n: v for n, v in own.items() if v is not None})
+
+
+def _day_begins(value: Any) -> Any:
+    """A plain date is the moment at which it begins, UTC."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value.strip())
+        except ValueError:
+            return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time(), UTC)
+    return value
+
+
+class Mute(Parameters):
+    """Something known that is not to be named until a date."""
+
+    service: str = Field(min_length=1, title="Service", description="Its name")
+    signal: Signal | None = Field(
+        default=None, title="Signal", description="Only this signal; every signal when empty"
+    )
+    until: Annotated[AwareDatetime, BeforeValidator(_day_begins)] = Field(
+        title="Until",
+        description="When it ends; a date without a time ends as that day begins, UTC",
+    )
+    reason: str = Field(default="", title="Why", description="Shown in the report")
+
+    def covers(self, service: str, signal: Signal, at: datetime) -> bool:
+        """Whether this signal of this service is muted at this moment."""
+        return service == self.service and self.signal in {None, signal} and at < self.until
+
+
+class Rules(Parameters):
+    """What the detector goes by: levels for all, for some services, and what is muted."""
+
+    thresholds: Thresholds = Field(default_factory=Thresholds)
+    overrides: tuple[ServiceOverride, ...] = ()
+    mutes: tuple[Mute, ...] = ()
+
+    @model_validator(mode="after")
+    def _once(self) -> Rules:
+        names = [override.service for override in self.overrides]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"overrides: {twice} stands there twice; put both into one")
+        return self
+
+    def of(self, service: str) -> Thresholds:
+        """The thresholds of the service of this name."""
+        for override in self.overrides:
+            if override.service == service:
+                return override.apply(self.thresholds)
+        return self.thresholds
+
+    def mute_of(self, service: str, signal: Signal, at: datetime) -> Mute | None:
+        """The mute that covers this signal at this moment, if there is one."""
+        return next((m for m in self.mutes if m.covers(service, signal, at)), None)
+
+    def unknown_names(self, known: Collection[str]) -> tuple[str, ...]:
+        """Services that are named here and do not exist."""
+        named = [override.service for override in self.overrides]
+        named += [mute.service for mute in self.mutes]
+        return tuple(dict.fromkeys(name for name in named if name not in known))
 
 
 class ServiceSelection(Parameters):

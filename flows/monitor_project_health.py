@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from prefect import State, flow
 
 from autofix.models import Window
-from autofix.parameters import Autonomy, Caps, ServiceSelection, Thresholds, WindowParameters
+from autofix.parameters import (
+    Autonomy,
+    Caps,
+    Mute,
+    Rules,
+    ServiceOverride,
+    ServiceSelection,
+    Thresholds,
+    WindowParameters,
+)
 from tasks.detect import detect, remember_incidents
 from tasks.handover import hand_to_context
 from tasks.observe import observe_project
@@ -23,6 +32,8 @@ def monitor_project_health(
     window: WindowParameters = WindowParameters(),
     thresholds: Thresholds = Thresholds(),
     services: ServiceSelection = ServiceSelection(),
+    overrides: list[ServiceOverride] | None = None,
+    mutes: list[Mute] | None = None,
     autonomy: Autonomy = Autonomy.pull_request,
     caps: Caps = Caps(),
     force: bool = False,
@@ -34,6 +45,8 @@ def monitor_project_health(
         window: the slice of time that is judged.
         thresholds: levels per signal, and when they count.
         services: which services are watched.
+        overrides: other thresholds for some services.
+        mutes: what is known and not to be named until a date.
         autonomy: where a run stops: `report`, `plan` or `pull_request`.
         caps: limits of a run.
         force: start a new attempt for every affected service.
@@ -44,7 +57,8 @@ def monitor_project_health(
     """
     span = Window.ending((now or datetime.now(UTC)).replace(microsecond=0), window.length)
     observation = observe_project(span, window.step, services)
-    detection = detect(observation, thresholds)
+    rules = Rules(thresholds=thresholds, overrides=overrides or (), mutes=mutes or ())
+    detection = detect(observation, rules)
     report_project(observation, detection, thresholds)
     due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
     if due.incidents:

@@ -20,9 +20,10 @@ from autofix.detect.incidents import (
     cap_repositories,
     hand_on,
 )
+from autofix.detect.rules import describe_rules
 from autofix.models import Finding, Incident, IncidentRecord, IncidentState, Model
 from autofix.observe.observation import Observation
-from autofix.parameters import Autonomy, Caps, Thresholds
+from autofix.parameters import Autonomy, Caps, Rules
 from tasks.dispatch import fetch_turns
 from tasks.options import make_key
 
@@ -34,6 +35,8 @@ class Detection(Model):
     """What the detector found at one tick."""
 
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader of the report should know about the rules, a line each."""
 
 
 class Due(Model):
@@ -73,7 +76,7 @@ class VariableIncidentStore:
 
 
 def _key(_: object, arguments: dict[str, Any]) -> str:
-    observation, thresholds = arguments["observation"], arguments["thresholds"]
+    observation, rules = arguments["observation"], arguments["rules"]
     return make_key(
         "detect",
         observation.architecture.environment_id,
@@ -81,7 +84,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
         observation.step,
         sorted(observation.unknown),
         sorted(s.name for s in observation.selected),
-        thresholds.model_dump_json(),
+        rules.model_dump_json(),
     )
 
 
@@ -92,13 +95,15 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     result_serializer="json",
     cache_key_fn=_key,
 )
-def detect(observation: Observation, thresholds: Thresholds) -> Detection:
+def detect(observation: Observation, rules: Rules) -> Detection:
     """Which services are in trouble over the window."""
     known = [s for s in observation.selected if s.id not in observation.unknown]
     findings = find_findings(
-        observation.samples, known, observation.window, thresholds, observation.step
+        observation.samples, known, observation.window, rules, observation.step
     )
-    return Detection(findings=findings)
+    architecture = observation.architecture
+    notes = describe_rules(rules, [s.name for s in architecture.services], observation.window.end)
+    return Detection(findings=findings, notes=notes)
 
 
 @task(name="remember incidents", task_run_name="remember incidents", cache_policy=NO_CACHE)

@@ -45,7 +45,7 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     )
     create_table_artifact(rows, key="signals", description="Services and signals, with levels")
     findings = render_findings(detection.findings)
-    notes = render_notes([*observation.notes, *_sampled(observation)])
+    notes = render_notes([*observation.notes, *_sampled(observation), *detection.notes])
     text = "\n\n".join([render_signals(rows, thresholds), findings, notes])
     post_markdown("findings", text, "Signals, thresholds and what was found")
 

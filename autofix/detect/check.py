@@ -73,9 +73,7 @@ def run_check(
     except RailwayError as error:
         return Check(window, trouble=str(error))
     known = [s for s in services if s.id not in observation.unknown]
-    findings = find_findings(
-        observation.samples, known, window, parameters.thresholds, observation.step
-    )
+    findings = find_findings(observation.samples, known, window, parameters.rules, observation.step)
     trouble = "" if observation.is_enough else describe_too_few(observation)
     return Check(window, observation, findings, trouble)
 

@@ -16,7 +16,7 @@ import pandas as pd
 from autofix.detect import windows
 from autofix.detect.rules import Rule, Statistic, build_rules
 from autofix.models import Finding, Service, Severity, Signal, Window
-from autofix.parameters import Thresholds
+from autofix.parameters import Rules, Thresholds
 
 MIN_SAMPLES = 3
 """Fewer measured samples sustain nothing."""
@@ -42,31 +42,50 @@ def find_findings(
     samples: pd.DataFrame,
     services: Iterable[Service],
     window: Window,
-    thresholds: Thresholds,
+    rules: Rules,
     step: timedelta,
 ) -> tuple[Finding, ...]:
-    """What is in trouble over the window, by service name and signal.
+    """What is in trouble over the window and not muted, by service name and signal.
 
     Args:
         samples: columns ts, service, measurement, value; any order, gaps and duplicates allowed.
             Nothing outside the window is read.
         services: the ones that are judged.
         window: the slice of time; its end is the tick.
-        thresholds: levels per signal, and when they count.
+        rules: thresholds for all and for some services, and what is muted.
         step: distance of two samples.
     """
+    services = list(services)
+    alike: dict[Thresholds, list[Service]] = {}
+    for service in services:
+        alike.setdefault(rules.of(service.name), []).append(service)
+    findings = [
+        finding
+        for thresholds, some in alike.items()
+        for finding in _judge(samples, some, window, thresholds, step)
+        if rules.mute_of(finding.service, finding.signal, window.end) is None
+    ]
+    order = list(Signal)
+    return tuple(sorted(findings, key=lambda f: (f.service, f.service_id, order.index(f.signal))))
+
+
+def _judge(
+    samples: pd.DataFrame,
+    services: Iterable[Service],
+    window: Window,
+    thresholds: Thresholds,
+    step: timedelta,
+) -> list[Finding]:
     known = {service.id: service for service in services}
     wide = windows.widen(samples[samples["service"].isin(list(known))], window)
     if wide.empty:
-        return ()
+        return []
     expected = max(1, math.ceil(window.length / step))
-    findings = [
+    return [
         _finding(rule, known[service_id], breach, window)
         for rule in build_rules(thresholds)
         for service_id, breach in _JUDGES[rule.statistic](wide, rule, expected).items()
     ]
-    order = list(Signal)
-    return tuple(sorted(findings, key=lambda f: (f.service, f.service_id, order.index(f.signal))))
 
 
 def _sustained(wide: pd.DataFrame, rule: Rule, expected: int) -> dict[str, Breach]:

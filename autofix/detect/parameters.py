@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from autofix.errors import ConfigError
-from autofix.parameters import Parameters, ServiceSelection, Thresholds, WindowParameters
+from autofix.parameters import (
+    Mute,
+    Parameters,
+    Rules,
+    ServiceOverride,
+    ServiceSelection,
+    Thresholds,
+    WindowParameters,
+)
 
 _DEPLOYMENTS = Path("prefect.yaml")
 _MONITOR = "monitor_project_health"
@@ -17,11 +25,23 @@ _OF_FLOW_ONLY = frozenset({"autonomy", "caps", "force", "now"})
 
 
 class CheckParameters(Parameters):
-    """The window, the levels and the services."""
+    """The window, the levels, and which services and signals they are for."""
 
     window: WindowParameters = Field(default_factory=WindowParameters)
     thresholds: Thresholds = Field(default_factory=Thresholds)
     services: ServiceSelection = Field(default_factory=ServiceSelection)
+    overrides: tuple[ServiceOverride, ...] = ()
+    mutes: tuple[Mute, ...] = ()
+
+    @property
+    def rules(self) -> Rules:
+        """What the detector goes by."""
+        return Rules(thresholds=self.thresholds, overrides=self.overrides, mutes=self.mutes)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CheckParameters:
+        _ = self.rules
+        return self
 
 
 def load_parameters(path: Path | None) -> CheckParameters:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from autofix.models import Signal
 from autofix.observe.frames import RESTARTS, STATUS_CLASSES
-from autofix.parameters import Levels, Thresholds
+from autofix.parameters import Levels, Rules, Thresholds
 
 
 class Statistic(StrEnum):
@@ -111,3 +113,18 @@ def _errors(signal: Signal, label: str, measurement: str, levels: Levels, traffi
         label=label,
         min_requests=traffic,
     )
+
+
+def describe_rules(rules: Rules, known: Collection[str], now: datetime) -> tuple[str, ...]:
+    """What is muted now, and which services are named in the rules and do not exist."""
+    muted = [
+        f"{mute.service}: {mute.signal or 'every signal'} is muted until "
+        f"{mute.until:%Y-%m-%d %H:%M} UTC" + (f" ({mute.reason})" if mute.reason else "")
+        for mute in rules.mutes
+        if now < mute.until and mute.service in known
+    ]
+    unknown = [
+        f"the rules name {name}, and there is no such service"
+        for name in rules.unknown_names(known)
+    ]
+    return (*muted, *unknown)

@@ -14,7 +14,7 @@ from rich.table import Table
 from autofix.detect.findings import find_findings
 from autofix.models import Service, ServiceKind, Window
 from autofix.observe import frames
-from autofix.parameters import Thresholds
+from autofix.parameters import Rules
 
 END = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 WINDOW = Window.ending(END, timedelta(minutes=30))
@@ -60,7 +60,7 @@ def main() -> None:
         times = []
         for _ in range(RUNS):
             begin = time.perf_counter()
-            find_findings(samples, services, WINDOW, Thresholds(), STEP)
+            find_findings(samples, services, WINDOW, Rules(), STEP)
             times.append(time.perf_counter() - begin)
         each = sorted(times)[RUNS // 2] / count
         first = first or each

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,27 @@ def test_the_file_states_the_defaults_that_the_code_has(deployments: list[dict[s
     assert WindowParameters(**parameters["window"]) == WindowParameters()
     assert Thresholds(**parameters["thresholds"]) == Thresholds()
     assert Caps(**parameters["caps"]) == Caps()
+
+
+def test_overrides_and_mutes_in_the_file_are_checked(
+    tmp_path: Path, deployments: list[dict[str, Any]]
+) -> None:
+    """As a person writes them they pass; a signal that does not exist, or no end date, does not."""
+    parameters = deployments[0]["parameters"]
+    assert parameters["overrides"] == []
+    assert parameters["mutes"] == []
+    parameters["overrides"] = [
+        {"service": "pdf-api", "latency_p95_ms": {"warning": 1, "critical": 2}}
+    ]
+    parameters["mutes"] = [{"service": "web", "signal": "http_4xx", "until": date(2026, 9, 1)}]
+    file = _write(tmp_path, deployments)
+    assert find_unknown_parameters(file) == []
+    parameters["overrides"][0]["latency"] = 3
+    parameters["mutes"] = [{"service": "web", "signal": "http"}]
+    file.write_text(yaml.safe_dump({"deployments": deployments}))
+    problems = "\n".join(find_unknown_parameters(file))
+    for complaint in ("overrides.0.latency", "mutes.0.signal", "mutes.0.until"):
+        assert complaint in problems
 
 
 @pytest.mark.parametrize(

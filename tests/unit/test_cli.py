@@ -167,6 +167,20 @@ def test_rules_come_from_the_monitor_deployment(
     assert [f["severity"] for f in result["findings"]] == ["critical"] * 3
 
 
+def test_overrides_and_mutes_of_a_file_hold(
+    railway: RailwayApp, window: Window, tmp_path: Path
+) -> None:
+    """The same parameters as the monitor's, by hand."""
+    measure(railway, window, api=95, web=95, docs=20)
+    given = tmp_path / "given.yaml"
+    given.write_text(
+        "overrides: [{service: docs, cpu_percent: {warning: 10, critical: 99}}]\n"
+        "mutes: [{service: web, signal: cpu, until: 2026-03-03}]\n"
+    )
+    _, result = check(tmp_path, "--parameters", str(given))
+    assert [f["service"] for f in result["findings"]] == ["api", "docs"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -178,6 +192,8 @@ def test_rules_come_from_the_monitor_deployment(
         (["--parameters", "absent.yaml"], "absent.yaml cannot be read"),
         (["--parameters", "typo.yaml"], "typo.yaml: thresholds.cpu"),
         (["--parameters", "list.yaml"], "expected names with values"),
+        (["--parameters", "mute.yaml"], "mute.yaml: mutes.0.until"),
+        (["--parameters", "twice.yaml"], "api stands there twice"),
         (["--json", "no/such/folder/out.json"], "cannot be written"),
         (["--unknown-option"], "--unknown-option"),
     ],
@@ -193,6 +209,8 @@ def test_bad_input_is_status_two_in_one_line(
     measure(railway, window, api=20, web=10, docs=20)
     Path("typo.yaml").write_text("thresholds: {cpu: {warning: 1, critical: 2}}")
     Path("list.yaml").write_text("- 1")
+    Path("mute.yaml").write_text("mutes: [{service: api}]")
+    Path("twice.yaml").write_text("overrides: [{service: api}, {service: api}]")
     assert run(["check", *options]) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofix.detect.findings import find_findings
-from autofix.models import Finding, Service, ServiceKind, Window
-from autofix.parameters import Thresholds
+from autofix.models import Finding, Service, ServiceKind, Signal, Window
+from autofix.parameters import Mute, Rules, ServiceOverride, Thresholds
 
 END = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 STEP = timedelta(seconds=60)
@@ -42,7 +42,8 @@ def http(ok: Values, errors: Values, p95: Values | None = None) -> pd.DataFrame:
 
 
 def find(samples: pd.DataFrame, thresholds: Thresholds | None = None) -> tuple[Finding, ...]:
-    return find_findings(samples, [API], WINDOW, thresholds or Thresholds(), STEP)
+    rules = Rules(thresholds=thresholds or Thresholds())
+    return find_findings(samples, [API], WINDOW, rules, STEP)
 
 
 def names(samples: pd.DataFrame) -> list[tuple[str, str]]:
@@ -155,6 +156,30 @@ def test_thresholds_decide() -> None:
     samples = cpu([50.0] * STEPS)
     strict = Thresholds.model_validate({"cpu_percent": {"warning": 40, "critical": 60}})
     assert [f.severity for f in find(samples, strict)] == ["warning"]
+
+
+def test_a_service_has_its_own_thresholds() -> None:
+    """An override changes what is found for its service alone."""
+    override = ServiceOverride.model_validate(
+        {"service": "api", "cpu_percent": {"warning": 99, "critical": 100}}
+    )
+    web = API.model_copy(update={"id": "s2", "name": "web"})
+    samples = pd.concat([cpu([97.0] * STEPS), cpu([97.0] * STEPS).assign(service="s2")])
+    for rules, found in ((Rules(), ["api", "web"]), (Rules(overrides=(override,)), ["web"])):
+        seen = find_findings(samples, [API, web], WINDOW, rules, STEP)
+        assert [f.service for f in seen] == found
+
+
+def test_a_muted_signal_is_not_found_until_the_mute_ends() -> None:
+    """Other signals of the service are."""
+    samples = pd.concat([cpu([97.0] * STEPS), http([90.0] * STEPS, [10.0] * STEPS)])
+    for until, found in (
+        (END + timedelta(seconds=1), ["http_5xx"]),
+        (END, ["cpu", "http_5xx"]),
+    ):
+        rules = Rules(mutes=(Mute(service="api", signal=Signal.cpu, until=until),))
+        seen = find_findings(samples, [API], WINDOW, rules, STEP)
+        assert [f.signal.value for f in seen] == found
 
 
 # ------------------------------------------------------------------ properties
