@@ -1,1 +1,1 @@
-"""Did a merged fix help? The same detector looks again."""
+"""Merged fixes to an outcome: the same eyes look again, before and after."""
