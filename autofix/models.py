@@ -56,6 +56,8 @@ class Deployment(Model):
     status: str
     """Railway's DeploymentStatus, e.g. ``SUCCESS``, ``CRASHED``, ``REMOVED``, ``SLEEPING``."""
     created_at: AwareDatetime
+    status_at: AwareDatetime | None = None
+    """Since when it has its status; None when that was not asked for."""
     commit: str | None = None
     """Full commit hash; None when deployed from an image or by upload."""
     commit_message: str | None = None
@@ -500,9 +502,15 @@ class PullRequest(Model):
     state: Literal["open", "closed"]
     draft: bool = False
     merged: bool = False
+    merge_commit: str | None = None
+    """What the merge put on the base branch; None before it."""
+    mergeable: bool | None = None
+    """False when it conflicts with its base; None when the forge does not know yet, or was not
+    asked for this pull request alone."""
     labels: tuple[str, ...] = ()
     body: str = ""
     created_at: AwareDatetime | None = None
+    merged_at: AwareDatetime | None = None
     closed_at: AwareDatetime | None = None
 
 

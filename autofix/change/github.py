@@ -49,6 +49,8 @@ class _Pull(_Wire):
     body: str | None = None
     draft: bool = False
     merged_at: datetime | None = None
+    merge_commit_sha: str | None = None
+    mergeable: bool | None = None
     created_at: datetime | None = None
     closed_at: datetime | None = None
     head: _Ref
@@ -119,7 +121,7 @@ class GithubClient:
         label: str = "",
     ) -> tuple[PullRequest, ...]:
         """Pull requests from branches that begin so and carry the label, newest first."""
-        found = (_parse(repository, item) for item in self._pages(repository, {"state": state}))
+        found = (parse_pull(repository, item) for item in self._pages(repository, {"state": state}))
         return tuple(
             pull
             for pull in found
@@ -130,7 +132,7 @@ class GithubClient:
         """The newest pull request from this branch, an open one before closed ones."""
         owner = repository.partition("/")[0]
         query = {"state": "all", "head": f"{owner}:{branch}"}
-        found = [_parse(repository, item) for item in self._pages(repository, query)]
+        found = [parse_pull(repository, item) for item in self._pages(repository, query)]
         # asked again here: some forges ignore the filter
         matching = [pull for pull in found if pull.branch == branch]
         matching.sort(key=lambda pull: (pull.state == "open", pull.number), reverse=True)
@@ -150,7 +152,7 @@ class GithubClient:
             if "draft" not in str(error).lower():
                 raise
             answer = self._once("POST", path, json=content)
-        return _parse(repository, answer)
+        return parse_pull(repository, answer)
 
     def add_labels(self, repository: str, number: int, labels: Sequence[str]) -> None:
         """Put labels on a pull request; those the repository lacks are made."""
@@ -205,7 +207,8 @@ class GithubClient:
             raise GithubError(f"{call} answered something that is no JSON") from error
 
 
-def _parse(repository: str, answer: Any) -> PullRequest:
+def parse_pull(repository: str, answer: Any) -> PullRequest:
+    """A pull request as GitHub sends it; GithubError naming what does not fit."""
     try:
         pull = _Pull.model_validate(answer)
     except ValidationError as error:
@@ -223,9 +226,12 @@ def _parse(repository: str, answer: Any) -> PullRequest:
         state=pull.state,
         draft=pull.draft,
         merged=pull.merged_at is not None,
+        merge_commit=pull.merge_commit_sha if pull.merged_at else None,
+        mergeable=pull.mergeable,
         labels=tuple(label.name for label in pull.labels),
         body=pull.body or "",
         created_at=pull.created_at,
+        merged_at=pull.merged_at,
         closed_at=pull.closed_at,
     )
 

@@ -119,6 +119,7 @@ def build_deployment(wire: WireDeployment) -> Deployment:
         service_id=wire.service_id,
         status=wire.status,
         created_at=wire.created_at,
+        status_at=wire.status_at,
         commit=wire.meta.commit,
         commit_message=wire.meta.commit_message,
         repository=wire.meta.repo,

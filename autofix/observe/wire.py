@@ -80,6 +80,7 @@ class WireDeployment(Wire):
     service_id: Text = Field(default="", alias="serviceId")
     status: str
     created_at: AwareDatetime = Field(alias="createdAt")
+    status_at: AwareDatetime | None = Field(default=None, alias="statusUpdatedAt")
     meta: Annotated[WireMeta, BeforeValidator(lambda v: v if isinstance(v, dict) else {})] = (
         WireMeta()
     )

@@ -192,13 +192,14 @@ def describe_change(comparison: Comparison) -> str:
         if reading is None:
             parts.append(f"not measured {side}")
         else:
-            span = f"{_number(reading.low)}…{_number(reading.high)}"
-            parts.append(f"{_number(reading.value)} {comparison.unit} ({span}) {side}")
+            span = f"{render_number(reading.low)}…{render_number(reading.high)}"
+            parts.append(f"{render_number(reading.value)} {comparison.unit} ({span}) {side}")
     return f"{comparison.name} {', '.join(parts)}"
 
 
-def _number(value: float) -> str:
-    if abs(value) >= 100:  # noqa: PLR2004 - three digits are enough
+def render_number(value: float) -> str:
+    """Three digits are enough."""
+    if abs(value) >= 100:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.1f}".removesuffix(".0")
 

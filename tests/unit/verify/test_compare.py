@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofix.models import Pattern, Signal
-from autofix.verify import readings
 from autofix.verify.compare import Comparison, Effect, compare, judge_effect
+from autofix.verify.intervals import Estimate, share, typical
 from autofix.verify.readings import Reading
 from tests.unit.verify.simulate import (
     LENGTH,
@@ -47,18 +47,17 @@ def _errors(rng: np.random.Generator, rho: float, share_: float, rate: float) ->
     requests = rng.poisson(rate, STEPS)
     wave = np.exp(0.5 * autocorrelated(rng, STEPS, rho) - 0.125) if rho else np.ones(STEPS)
     hits = rng.binomial(requests, np.clip(share_ * wave, 0, 1))
-    return _reading(readings.share(hits.astype("float64"), requests.astype("float64")))
+    return _reading(share(hits.astype("float64"), requests.astype("float64")))
 
 
 def _latency(rng: np.random.Generator, rho: float, p95: float) -> Reading:
     noise = np.exp(0.3 * autocorrelated(rng, STEPS, rho))
-    return _reading(readings.typical(p95 * noise, log=True))
+    return _reading(typical(p95 * noise, log=True))
 
 
-def _reading(found: tuple[float, float, float, int] | None) -> Reading:
+def _reading(found: Estimate | None) -> Reading:
     assert found is not None
-    value, low, high, samples = found
-    return Reading(window=SPANS.during, value=value, low=low, high=high, samples=samples)
+    return Reading(window=SPANS.during, **found._asdict())
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
