@@ -495,6 +495,8 @@ class PullRequest(Model):
     repository: str
     number: int
     url: str
+    author: str = ""
+    """Who opened it: comments by anyone else are never taken for ours."""
     title: str = ""
     branch: str
     base: str

@@ -41,9 +41,14 @@ class _Label(_Wire):
     name: str
 
 
+class _User(_Wire):
+    login: str = ""
+
+
 class _Pull(_Wire):
     number: int
     html_url: str
+    user: _User | None = None
     state: Literal["open", "closed"]
     title: str = ""
     body: str | None = None
@@ -219,6 +224,7 @@ def parse_pull(repository: str, answer: Any) -> PullRequest:
         repository=repository,
         number=pull.number,
         url=pull.html_url,
+        author=pull.user.login if pull.user else "",
         title=pull.title,
         branch=pull.head.ref,
         base=pull.base.ref,
