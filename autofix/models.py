@@ -240,6 +240,8 @@ class Incident(Model):
     """The commit that was deployed when the incident opened."""
     window: Window
     """The window in which the findings were made."""
+    earlier: tuple[str, ...] = ()
+    """What was tried before and what came of it, a line each, the newest last."""
 
     @property
     def work_id(self) -> str:
@@ -253,11 +255,45 @@ class Incident(Model):
         return Severity.critical if worst else Severity.warning
 
 
+class Outcome(StrEnum):
+    """What a merged fix did."""
+
+    recovered = "recovered"
+    unchanged = "unchanged"
+    worse = "worse"
+    inconclusive = "inconclusive"
+
+
 class IncidentState(StrEnum):
     """Where an incident stands between ticks."""
 
     open = "open"
+    """Due, or about to be."""
     handed_on = "handed_on"
+    """A run has its turn, or had it and ended without a pull request."""
+    proposed = "proposed"
+    """A pull request is open."""
+    merged = "merged"
+    """Its pull request was merged, and what it did is not known yet."""
+    declined = "declined"
+    """A person closed its pull request without merging it."""
+    kept_off = "kept_off"
+    """A person's label says to do nothing."""
+    settled = "settled"
+    """Its fix has an outcome that calls for a person."""
+    ended = "ended"
+
+
+class Declined(Model):
+    """A person's no, and what it was said to."""
+
+    pull_request: str
+    """Its address."""
+    at: AwareDatetime
+    commit: str | None
+    """What was deployed when it was seen."""
+    critical: tuple[Signal, ...]
+    """Signals that were critical when it was seen."""
 
 
 class IncidentRecord(Model):
@@ -276,9 +312,28 @@ class IncidentRecord(Model):
     last_seen: AwareDatetime
     quiet_ticks: int = 0
     state: IncidentState = IncidentState.open
+    why: str = ""
+    """One line on why it is in this state."""
     handed_on_at_autonomy: str | None = None
     """The autonomy at which it was handed on last."""
+    handed_on_signals: tuple[tuple[Signal, Severity], ...] = ()
+    """What was found when it was handed on last."""
+    handed_on_commit: str | None = None
+    """What was deployed when it was handed on last."""
+    signals: tuple[Signal, ...] = ()
+    """Every signal that belonged to it so far."""
     verdict: str | None = None
+    pull_request: str | None = None
+    """Address of its newest pull request."""
+    outcome: Outcome | None = None
+    """What that did after its merge."""
+    settled_commit: str | None = None
+    """What was deployed when the outcome was seen."""
+    declined: Declined | None = None
+    earlier: tuple[str, ...] = ()
+    """Pull requests before this attempt and what came of them, a line each."""
+    cost: float = 0.0
+    """US dollars of its sessions, as far as prices are known."""
     muted: bool = False
     """Set by a person in the Prefect UI: nothing is done about it while true."""
     next_look: AwareDatetime | None = None

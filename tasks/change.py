@@ -17,6 +17,7 @@ from prefect.utilities.urls import url_for
 from autofix.change import gate
 from autofix.change.gate import GateOptions
 from autofix.change.github import GithubClient
+from autofix.change.memo import render_memo
 from autofix.change.opencode import OpencodeClient
 from autofix.change.pr_body import render_body
 from autofix.change.prompt import render_prompt
@@ -194,6 +195,7 @@ def publish(
             run_url,
             redact=redactor(settings.secret_values()),
         )
+        body += render_memo(context.incident for context in contexts) + "\n"
         return open_pull_request(commits.change, body, github=client)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from prefect import task
@@ -12,22 +13,24 @@ from prefect.variables import Variable
 
 from autofix.detect.findings import find_findings
 from autofix.detect.incidents import (
-    Advance,
     IncidentStore,
     Tick,
-    Turn,
     advance,
     cap_repositories,
     hand_on,
+    is_forgotten,
 )
 from autofix.detect.rules import describe_rules
 from autofix.models import Finding, Incident, IncidentRecord, IncidentState, Model
 from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps, Rules
 from tasks.dispatch import fetch_turns
+from tasks.forge import fetch_pulls
 from tasks.options import make_key
 
 TAG = "autofix-incident"
+_REMEMBERED = timedelta(days=2)
+"""How long after its end an incident's pull request is still looked at."""
 _PAGE = 200
 
 
@@ -43,6 +46,8 @@ class Due(Model):
     """The incidents that are handed on at one tick, worst first."""
 
     incidents: tuple[Incident, ...]
+    records: tuple[IncidentRecord, ...] = ()
+    """Every incident as it stands after this tick, for the report."""
 
 
 class VariableIncidentStore:
@@ -71,8 +76,15 @@ class VariableIncidentStore:
 
     def save(self, record: IncidentRecord) -> None:
         """Write one record under a name made of fingerprint and episode."""
-        name = f"autofix-incident-{record.fingerprint}-e{record.episode}"
-        Variable.set(name, record.model_dump(mode="json"), tags=[TAG], overwrite=True)
+        Variable.set(_name(record), record.model_dump(mode="json"), tags=[TAG], overwrite=True)
+
+    def delete(self, record: IncidentRecord) -> None:
+        """Forget one record."""
+        Variable.unset(_name(record))
+
+
+def _name(record: IncidentRecord) -> str:
+    return f"autofix-incident-{record.fingerprint}-e{record.episode}"
 
 
 def _key(_: object, arguments: dict[str, Any]) -> str:
@@ -123,30 +135,6 @@ def remember_incidents(
     """
     store = store or VariableIncidentStore()
     records = store.load()
-    advanced = _advance(records, observation, detection, autonomy=autonomy, force=force)
-    due = advanced.due
-    if autonomy is Autonomy.pull_request:
-        due = cap_repositories(due, caps.new_pull_requests_per_tick)
-    handed_on = {incident.work_id for incident in due}
-    before = {(r.fingerprint, r.episode): r for r in records}
-    for record in advanced.records:
-        new = hand_on(record, autonomy) if record.work_id in handed_on else record
-        if before.get((new.fingerprint, new.episode)) != new:
-            store.save(new)
-    return Due(incidents=due)
-
-
-def _advance(
-    records: tuple[IncidentRecord, ...],
-    observation: Observation,
-    detection: Detection,
-    *,
-    autonomy: Autonomy,
-    force: bool,
-) -> Advance:
-    turns: dict[str, Turn] = fetch_turns(
-        [r.work_id for r in records if r.state is IncidentState.handed_on and r.ended_at is None]
-    )
     tick = Tick(
         window=observation.window,
         environment_id=observation.architecture.environment_id,
@@ -154,4 +142,37 @@ def _advance(
         findings=detection.findings,
         unknown=frozenset(observation.unknown),
     )
-    return advance(records, tick, autonomy=autonomy, turns=turns, force=force)
+    advanced = advance(
+        records,
+        tick,
+        autonomy=autonomy,
+        turns=fetch_turns([r.work_id for r in records if _has_a_run(r)]),
+        pulls=fetch_pulls(_repositories(records, tick)),
+        force=force,
+    )
+    due = advanced.due
+    if autonomy is Autonomy.pull_request:
+        due = cap_repositories(due, caps.new_pull_requests_per_tick)
+    handed_on = {incident.work_id: incident for incident in due}
+    before = {(r.fingerprint, r.episode): r for r in records}
+    for record in advanced.records:
+        taken = handed_on.get(record.work_id)
+        new = hand_on(record, taken, autonomy) if taken else record
+        if is_forgotten(new, tick.window.end):
+            store.delete(new)
+        elif before.get((new.fingerprint, new.episode)) != new:
+            store.save(new)
+    return Due(incidents=due, records=tuple(advanced.records))
+
+
+def _has_a_run(record: IncidentRecord) -> bool:
+    return record.state is not IncidentState.open and record.ended_at is None
+
+
+def _repositories(records: tuple[IncidentRecord, ...], tick: Tick) -> set[str]:
+    """Those of services that are in trouble, or were a short while ago."""
+    since = tick.window.end - _REMEMBERED
+    of_interest = {finding.service_id for finding in tick.findings}
+    of_interest |= {r.service_id for r in records if r.ended_at is None or r.ended_at > since}
+    found = (tick.services[s].repository for s in of_interest if s in tick.services)
+    return {repository for repository in found if repository}

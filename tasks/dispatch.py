@@ -19,8 +19,8 @@ from prefect.deployments import run_deployment
 from prefect.states import AwaitingRetry
 from prefect.utilities.urls import url_for
 
-from autofix.detect.incidents import Turn
-from autofix.models import Model
+from autofix.detect.turns import Turn
+from autofix.models import Model, VerdictKind
 
 MAX_RUNS = 3
 """How often one run may be brought back after a crash."""
@@ -86,10 +86,34 @@ def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
             for run in runs:
                 _bring_back(client, run)
             newest = max(runs, key=_created)
-            state = newest.state
-            failed = state is not None and (state.is_failed() or state.is_crashed())
-            turns[work_id] = Turn(failed_at=state.timestamp if failed and state else None)
+            turns[work_id] = _turn(newest, runs, work_id)
     return turns
+
+
+def verdict_label(work_id: str) -> str:
+    """The label of a run under which it says what it came to for this turn."""
+    return f"autofix.verdict.{work_id}"
+
+
+def cost_label(work_id: str) -> str:
+    """The label of a run under which it says what this turn cost, in US dollars."""
+    return f"autofix.cost.{work_id}"
+
+
+def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str) -> Turn:
+    """How a turn stands, by its newest run; the verdict is the newest that was said."""
+    state = newest.state
+    failed = state is not None and (state.is_failed() or state.is_crashed())
+    ordered = sorted(runs, key=_created)
+    verdicts = [v for run in ordered if (v := run.labels.get(verdict_label(work_id)))]
+    costs = [float(c) for run in ordered if (c := run.labels.get(cost_label(work_id)))]
+    return Turn(
+        failed_at=state.timestamp if failed and state else None,
+        verdict=VerdictKind(str(verdicts[-1])) if verdicts else None,
+        at=state.timestamp if state else None,
+        reason=(state.message or "") if state else "",
+        cost=sum(costs),
+    )
 
 
 def _find_by_key(client: SyncPrefectClient, key: str) -> FlowRun | None:

@@ -10,13 +10,16 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
+from autofix.detect.turns import PullFacts, Sick, Turn, take_turn
 from autofix.models import (
     Finding,
     Incident,
     IncidentRecord,
     IncidentState,
+    Outcome,
     Service,
     Severity,
     Signal,
@@ -24,13 +27,13 @@ from autofix.models import (
 )
 from autofix.parameters import Autonomy
 
+Pulls = Mapping[str, Sequence[PullFacts]]
+
 QUIET_TICKS = 3
 """Ticks without findings after which an incident is over."""
-MAX_ATTEMPTS = 3
-BACK_OFF = timedelta(minutes=15)
-"""Wait after the first failed attempt; doubles with each further one."""
-
-_AUTONOMY_ORDER = list(Autonomy)
+NOT_ASKED = "the forge could not be asked for pull requests, so no repair starts"
+FORGOTTEN_AFTER = timedelta(days=30)
+"""Records of incidents that ended so long ago are deleted."""
 
 
 class IncidentStore(Protocol):
@@ -41,6 +44,9 @@ class IncidentStore(Protocol):
 
     def save(self, record: IncidentRecord) -> None:
         """Write one record; the newest wins."""
+
+    def delete(self, record: IncidentRecord) -> None:
+        """Forget one record."""
 
 
 class MemoryIncidentStore:
@@ -58,13 +64,9 @@ class MemoryIncidentStore:
         """Write one record; the newest wins."""
         self._records[_key(record)] = record
 
-
-@dataclass(frozen=True)
-class Turn:
-    """The run that took an incident's turn, as far as it got."""
-
-    failed_at: datetime | None = None
-    """When it ended in an error; None while it runs and when it ended well."""
+    def delete(self, record: IncidentRecord) -> None:
+        """Forget one record."""
+        self._records.pop(_key(record), None)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def advance(
     *,
     autonomy: Autonomy,
     turns: Mapping[str, Turn] | None = None,
+    pulls: Pulls | None = MappingProxyType({}),
     force: bool = False,
 ) -> Advance:
     """Open, keep and end incidents, and say which are due.
@@ -110,32 +113,53 @@ def advance(
         autonomy: how far a run may go; an incident handed on at a lower level is due again.
         turns: the runs that took them, by work id. An incident that was handed on and has no
             run was lost on the way, and is due again.
+        pulls: pull requests by id of the services they cover; None when the forge could not be
+            asked, and then no repair starts.
         force: start a new attempt for every affected service.
     """
     records = list(records)
-    active = {
-        r.service_id: r
-        for r in records
-        if r.ended_at is None and r.environment_id == tick.environment_id
-    }
+    of_here = [r for r in records if r.environment_id == tick.environment_id]
+    active = {r.service_id: r for r in of_here if r.ended_at is None}
     by_service: dict[str, list[Finding]] = {}
     for finding in tick.findings:
         by_service.setdefault(finding.service_id, []).append(finding)
 
-    changed: list[IncidentRecord] = []
+    changed = [_note(r, pulls_of(pulls, r.service_id)) for r in of_here if r.ended_at]
     due: list[Incident] = []
     for service_id, service in tick.services.items():
         record, findings = active.get(service_id), by_service.get(service_id, [])
         if findings:
-            record = _seen(record or _open(records, service, findings, tick), tick.window.end)
-            record, is_due = _turn(record, tick.window.end, autonomy, turns or {}, force=force)
+            sick = Sick(
+                now=tick.window.end,
+                findings=findings,
+                commit=_commit(service),
+                autonomy=autonomy,
+                pulls=pulls_of(pulls, service_id),
+                turn=(turns or {}).get(record.work_id) if record else None,
+                force=force,
+            )
+            record = _seen(record or _open(of_here, service, sick, tick), sick)
+            record, is_due = take_turn(record, sick)
+            if is_due and pulls is None and autonomy is Autonomy.pull_request:
+                record, is_due = record.model_copy(update={"why": NOT_ASKED}), False
             if is_due:
                 due.append(build_incident(record, service, findings, tick.window))
             changed.append(record)
         elif record is not None and service_id not in tick.unknown:
-            changed.append(_quiet(record, tick.window.end))
+            changed.append(_quiet(_note(record, pulls_of(pulls, service_id)), tick.window.end))
     due.sort(key=lambda incident: (incident.severity is not Severity.critical, incident.onset))
     return Advance(tuple(changed), tuple(due))
+
+
+def is_forgotten(record: IncidentRecord, now: datetime) -> bool:
+    """Whether a record has served: its incident ended long ago."""
+    return record.ended_at is not None and now - record.ended_at > FORGOTTEN_AFTER
+
+
+def pulls_of(pulls: Pulls | None, service_id: str) -> tuple[PullFacts, ...]:
+    """The pull requests that cover a service, newest first."""
+    found = (pulls or {}).get(service_id, ())
+    return tuple(sorted(found, key=lambda pull: pull.number, reverse=True))
 
 
 def cap_repositories(due: Sequence[Incident], limit: int) -> tuple[Incident, ...]:
@@ -148,10 +172,16 @@ def cap_repositories(due: Sequence[Incident], limit: int) -> tuple[Incident, ...
     return tuple(i for i in due if i.service.repository is None or i.service.repository in kept)
 
 
-def hand_on(record: IncidentRecord, autonomy: Autonomy) -> IncidentRecord:
+def hand_on(record: IncidentRecord, incident: Incident, autonomy: Autonomy) -> IncidentRecord:
     """The record of an incident that a child run is about to take."""
+    signals = sorted({(f.signal, f.severity) for f in incident.findings})
     return record.model_copy(
-        update={"state": IncidentState.handed_on, "handed_on_at_autonomy": autonomy.value}
+        update={
+            "state": IncidentState.handed_on,
+            "handed_on_at_autonomy": autonomy.value,
+            "handed_on_signals": tuple(signals),
+            "handed_on_commit": _commit(incident.service),
+        }
     )
 
 
@@ -169,67 +199,86 @@ def build_incident(
         onset=record.onset,
         deployed_commit=record.deployed_commit,
         window=window,
+        earlier=record.earlier,
     )
 
 
 def _open(
-    records: Sequence[IncidentRecord], service: Service, findings: Sequence[Finding], tick: Tick
+    records: Sequence[IncidentRecord], service: Service, sick: Sick, tick: Tick
 ) -> IncidentRecord:
-    first = min(findings, key=lambda f: (f.severity is not Severity.critical, f.onset, f.signal))
-    commit = service.deployment.commit if service.deployment else None
-    mark = fingerprint(tick.environment_id, service.id, first.signal, commit)
-    episode = 1 + max((r.episode for r in records if r.fingerprint == mark), default=0)
+    """A new record, or the one that a pull request remembers when ours was lost."""
+    own = [r for r in records if r.service_id == service.id]
+    remembered = [r for pull in sick.pulls for r in pull.remembered if r.service_id == service.id]
+    remembered = [r for r in remembered if r.environment_id == tick.environment_id]
+    if remembered and not own and sick.pulls[0].outcome is None:
+        return remembered[0]
+    first = min(
+        sick.findings, key=lambda f: (f.severity is not Severity.critical, f.onset, f.signal)
+    )
+    mark = fingerprint(tick.environment_id, service.id, first.signal, sick.commit)
+    known = [r.episode for r in (*own, *remembered) if r.fingerprint == mark]
+    before = max(own, key=lambda r: r.opened_at, default=None)
     return IncidentRecord(
         fingerprint=mark,
-        episode=episode,
+        episode=1 + max(known, default=0),
         attempt=1,
         environment_id=tick.environment_id,
         service_id=service.id,
         service=service.name,
         first_signal=first.signal,
-        deployed_commit=commit,
-        onset=min(f.onset for f in findings),
+        deployed_commit=sick.commit,
+        onset=min(f.onset for f in sick.findings),
         opened_at=tick.window.end,
         last_seen=tick.window.end,
+        declined=before.declined if before else None,
+        earlier=_earlier(before),
     )
 
 
-def _seen(record: IncidentRecord, now: datetime) -> IncidentRecord:
-    return record.model_copy(update={"last_seen": now, "quiet_ticks": 0})
+def _earlier(before: IncidentRecord | None) -> tuple[str, ...]:
+    """What the episode before came to."""
+    if before is None or before.pull_request is None:
+        return ()
+    came = f"was merged: {before.outcome.value}" if before.outcome else "was not merged"
+    ended = (
+        f", and the trouble ended at {before.ended_at:%Y-%m-%d %H:%M} UTC"
+        if before.ended_at
+        else ""
+    )
+    return (*before.earlier, f"{before.pull_request} {came}{ended}")
+
+
+def _seen(record: IncidentRecord, sick: Sick) -> IncidentRecord:
+    signals = tuple(dict.fromkeys((*record.signals, *(f.signal for f in sick.findings))))
+    cost = max(record.cost, sick.turn.cost if sick.turn else 0.0)
+    return record.model_copy(
+        update={"last_seen": sick.now, "quiet_ticks": 0, "signals": signals, "cost": cost}
+    )
+
+
+def _note(record: IncidentRecord, pulls: Sequence[PullFacts]) -> IncidentRecord:
+    """What became of its pull request, also when the trouble is over."""
+    episode = f"{record.fingerprint}-e{record.episode}-"
+    for pull in pulls:
+        if any(work_id.startswith(episode) for work_id in pull.work_ids):
+            return record.model_copy(update={"pull_request": pull.url, "outcome": pull.outcome})
+    return record
 
 
 def _quiet(record: IncidentRecord, now: datetime) -> IncidentRecord:
     quiet = record.quiet_ticks + 1
-    ended = now if quiet >= QUIET_TICKS else None
-    return record.model_copy(update={"quiet_ticks": quiet, "ended_at": ended})
+    over = quiet >= QUIET_TICKS or record.outcome is Outcome.recovered
+    update = {"quiet_ticks": quiet}
+    if over:
+        why = f"quiet for {quiet} ticks" if record.outcome is None else f"{record.outcome.value}"
+        return record.model_copy(
+            update={**update, "ended_at": now, "state": IncidentState.ended, "why": why}
+        )
+    return record.model_copy(update=update)
 
 
-def _turn(
-    record: IncidentRecord,
-    now: datetime,
-    autonomy: Autonomy,
-    turns: Mapping[str, Turn],
-    *,
-    force: bool,
-) -> tuple[IncidentRecord, bool]:
-    """The record as it stands at this tick, and whether it is due."""
-    if record.muted:
-        return record, False
-    if record.state is IncidentState.open:
-        return record, True
-    turn = turns.get(record.work_id)
-    if force or _may_try_again(record, turn, now):
-        update = {"attempt": record.attempt + 1, "state": IncidentState.open}
-        return record.model_copy(update=update), True
-    before = Autonomy(record.handed_on_at_autonomy or Autonomy.report)
-    return record, turn is None or _AUTONOMY_ORDER.index(autonomy) > _AUTONOMY_ORDER.index(before)
-
-
-def _may_try_again(record: IncidentRecord, turn: Turn | None, now: datetime) -> bool:
-    if turn is None or turn.failed_at is None or record.attempt >= MAX_ATTEMPTS:
-        return False
-    back_off: timedelta = BACK_OFF * 2 ** (record.attempt - 1)
-    return now >= turn.failed_at + back_off
+def _commit(service: Service) -> str | None:
+    return service.deployment.commit if service.deployment else None
 
 
 def _key(record: IncidentRecord) -> tuple[str, int]:

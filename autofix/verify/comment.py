@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from autofix.change.markdown import cell, code, inline
 from autofix.investigate.series import sparkline
+from autofix.models import Outcome
 from autofix.verify.compare import Comparison, Effect
-from autofix.verify.outcome import Outcome, render_number
+from autofix.verify.outcome import render_number
 from autofix.verify.readings import Reading
 from autofix.verify.verification import Picture, Settled
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from autofix.change.github_life import LifeClient
 from autofix.models import PullRequest
 from autofix.verify.comment import MARKER, render_comment
-from autofix.verify.upkeep import NEEDS_HUMAN, Act, ActKind, OpenFix, find_acts, render_act
+from autofix.verify.upkeep import NEEDS_HUMAN, OVER, Act, ActKind, OpenFix, find_acts, render_act
 from autofix.verify.verification import LABELS, Settled, find_outcome
 
 
@@ -37,6 +37,8 @@ def carry_out(forge: LifeClient, fix: OpenFix, act: Act, redact: Callable[[str],
     if act.name not in find_acts(fix):
         forge.post_comment(pull.repository, pull.number, redact(render_act(act)))
     if act.kind is ActKind.close:
+        # the label first: a close without it is a person's no
+        forge.add_labels(pull.repository, pull.number, [OVER])
         forge.close_pull(pull.repository, pull.number)
     elif act.kind is ActKind.needs_human:
         forge.add_labels(pull.repository, pull.number, [NEEDS_HUMAN])

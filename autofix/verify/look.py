@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from autofix.change.memo import IncidentMemo
 from autofix.models import Architecture, Finding, Service, ServiceSummary, Window
 from autofix.observe.observation import Observation, read_services, summarise
 from autofix.observe.railway import RailwayClient
 from autofix.verify.carrier import Carrier
 from autofix.verify.compare import Spans, compare
-from autofix.verify.memo import IncidentMemo
 from autofix.verify.outcome import Sight
 
 Detect = Callable[[Observation], tuple[Finding, ...]]

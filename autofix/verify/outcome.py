@@ -7,9 +7,8 @@ deployed meanwhile, and the trouble still stood when the fix went live.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 
-from autofix.models import Deployment, Finding, Model, Severity, Signal, Window
+from autofix.models import Deployment, Finding, Model, Outcome, Severity, Signal, Window
 from autofix.verify.compare import Comparison, Effect
 
 LEAST_TRAFFIC = 0.5
@@ -18,15 +17,6 @@ MOST_TRAFFIC = 2.0
 """More than so many times the requests, and what got worse may be the traffic."""
 _UNDER_LOAD = frozenset({Signal.cpu, Signal.memory, Signal.latency, Signal.http_5xx})
 """Signals that rise with the traffic."""
-
-
-class Outcome(StrEnum):
-    """What a fix did."""
-
-    recovered = "recovered"
-    unchanged = "unchanged"
-    worse = "worse"
-    inconclusive = "inconclusive"
 
 
 class Judgement(Model):

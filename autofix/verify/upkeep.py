@@ -21,6 +21,8 @@ CLOSE_AFTER = timedelta(days=7)
 MAX_TURNS = 2
 """How often the agent answers to checks and reviews of one pull request."""
 HOLD, NEVER, NEEDS_HUMAN = "autofix:hold", "autofix:never", "autofix:needs-human"
+OVER = "autofix:over"
+"""On a pull request that we closed ourselves, because its trouble is over."""
 _MARKER = re.compile(r"<!-- railway-autofix act:([a-z0-9-]+) -->")
 _TURN = re.compile(r"turn-\d+")
 _MATERIAL_CAP = 6_000

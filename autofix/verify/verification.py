@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
-from autofix.models import Deployment, Model, PullRequest
+from autofix.change.memo import IncidentMemo
+from autofix.models import Deployment, Model, Outcome, PullRequest
 from autofix.verify.carrier import Carrier
 from autofix.verify.compare import Comparison
 from autofix.verify.look import Look
-from autofix.verify.memo import IncidentMemo
-from autofix.verify.outcome import Outcome, combine, judge_outcome
+from autofix.verify.outcome import combine, judge_outcome
 from autofix.verify.readings import measure_of, read_steps
 
 PATIENCE = timedelta(hours=24)

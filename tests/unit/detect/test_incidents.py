@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from autofix.detect.incidents import (
-    BACK_OFF,
     QUIET_TICKS,
     Advance,
     MemoryIncidentStore,
     Tick,
-    Turn,
     advance,
     cap_repositories,
     hand_on,
 )
+from autofix.detect.turns import BACK_OFF, Turn
 from autofix.models import Finding, IncidentState, Severity, Signal, Window
 from autofix.parameters import Autonomy
 from tests.conftest import NOW
@@ -49,9 +48,10 @@ class Line:
         advanced = advance(
             self.store.load(), tick, autonomy=autonomy, turns=self.turns, force=force
         )
-        due = {incident.work_id for incident in advanced.due}
+        due = {incident.work_id: incident for incident in advanced.due}
         for record in advanced.records:
-            self.store.save(hand_on(record, autonomy) if record.work_id in due else record)
+            taken = due.get(record.work_id)
+            self.store.save(hand_on(record, taken, autonomy) if taken else record)
         for work_id in due:
             self.turns[work_id] = Turn()
         self.now += timedelta(minutes=10)

@@ -28,6 +28,7 @@ class ForgeApp(httpx.MockTransport):
         self.compared: dict[tuple[str, str], str] = {}
         self.calls: list[str] = []
         self.now = "2026-03-02T14:00:00Z"
+        self.is_down = False
 
     def add_pull(self, branch: str = "autofix/x-1", **fields: Any) -> dict[str, Any]:
         number = len(self.pulls) + 1
@@ -61,6 +62,8 @@ class ForgeApp(httpx.MockTransport):
         path, method = request.url.path.removeprefix(f"/repos/{REPOSITORY}"), request.method
         self.calls.append(f"{method} {path}")
         parts = path.strip("/").split("/")
+        if self.is_down:
+            return httpx.Response(404, json={"message": "Not Found"})
         if method == "GET":
             return self._list(request) if parts == ["pulls"] else self._get(parts)
         return self._write(parts, json.loads(request.content))
@@ -90,6 +93,9 @@ class ForgeApp(httpx.MockTransport):
 
     def _write(self, parts: list[str], body: dict[str, Any]) -> httpx.Response:
         match parts:
+            case ["pulls"]:
+                fields = {name: body[name] for name in ("title", "body", "draft")}
+                return httpx.Response(201, json=self.add_pull(body["head"], labels=[], **fields))
             case ["pulls", number]:
                 self.pulls[int(number)] |= {**body, "closed_at": self.now}
             case ["issues", number, "comments"]:

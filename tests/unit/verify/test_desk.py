@@ -8,14 +8,14 @@ import pytest
 from inline_snapshot import snapshot
 
 from autofix.change.github_life import LifeClient
-from autofix.models import Deployment, PullRequest, Signal
+from autofix.change.memo import IncidentMemo, SignalMemo
+from autofix.models import Deployment, Outcome, PullRequest, Signal
 from autofix.verify.carrier import Carrier
 from autofix.verify.comment import render_comment
 from autofix.verify.compare import compare
 from autofix.verify.desk import post_outcome
 from autofix.verify.look import Look
-from autofix.verify.memo import IncidentMemo, SignalMemo
-from autofix.verify.outcome import Outcome, Sight
+from autofix.verify.outcome import Sight
 from autofix.verify.verification import PATIENCE, Settled, Waiting, judge_patience, settle
 from tests.unit.verify.forge import REPOSITORY, ForgeApp, open_forge
 from tests.unit.verify.simulate import LIVE, SPANS, finding, frame, http

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autofix.models import Deployment, Finding, Severity, Signal
+from autofix.models import Deployment, Finding, Outcome, Severity, Signal
 from autofix.verify.compare import compare
-from autofix.verify.outcome import Judgement, Outcome, Sight, combine, judge_outcome
+from autofix.verify.outcome import Judgement, Sight, combine, judge_outcome
 from tests.unit.verify.simulate import SPANS, finding, frame, http
 
 MIN_REQUESTS = 100

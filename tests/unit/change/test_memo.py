@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from autofix.change.memo import build_memo, parse_memo, render_memo
 from autofix.models import Pattern, Signal
-from autofix.verify.memo import build_memo, parse_memo, render_memo
 
 
 def test_what_a_pull_request_remembers_comes_back_as_it_was(
