@@ -17,13 +17,14 @@ export PYTHONDONTWRITEBYTECODE ?=
 
 PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
+TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
 .PHONY: help setup demo test lint format typecheck bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(PY_STAMP) $(NPM_STAMP) ## install the pinned Python and Node packages (once)
+setup: $(PY_STAMP) $(NPM_STAMP) $(TOKENIZER_STAMP) ## install the pinned Python and Node packages (once)
 
 $(PY_STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "railway-autofix needs Python 3.11 or newer; set PYTHON=/path/to/python3.11 and run make again")'
@@ -39,6 +40,12 @@ $(NPM_STAMP): opencode/package.json opencode/package-lock.json
 	@mkdir -p .cache/home
 	@cd opencode && NPM_CONFIG_USERCONFIG="$(HOME)/.npmrc" HOME="$(CURDIR)/.cache/home" \
 	  npm install --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# the yardstick that the estimate of tokens is held against
+$(TOKENIZER_STAMP): tests/tokenizer/package.json tests/tokenizer/package-lock.json
+	@echo "setup: tokenizer for the tests from tests/tokenizer/package-lock.json"
+	@cd tests/tokenizer && npm install --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: setup ## the whole story on embedded defaults; KEEP=1 leaves it running
@@ -63,9 +70,10 @@ typecheck: setup ## mypy, strict
 bench: setup ## speed and memory, as ratios in one run
 	@$(BIN)/python -m tests.bench
 
-lock: ## write requirements.lock and opencode/package-lock.json anew (needs uv)
+lock: ## write requirements.lock and the package-lock.json files anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 	cd opencode && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+	cd tests/tokenizer && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## remove what setup and the runs left in this folder
-	rm -rf .venv .cache opencode/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache opencode/node_modules tests/tokenizer/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

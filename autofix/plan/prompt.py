@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -11,9 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from autofix.models import ServiceContext
 from autofix.report import render_context
-
-_CHARACTERS_PER_TOKEN = 1.6
-"""The worst that logs, hex and tables were seen to cost; prose costs less."""
+from autofix.tokens import estimate_tokens
 
 _prompts = files("autofix.plan").joinpath("prompts")
 SYSTEM = _prompts.joinpath("system.md").read_text(encoding="utf-8")
@@ -28,11 +25,6 @@ _environment = Environment(
     lstrip_blocks=True,
     autoescape=False,  # noqa: S701 - markdown for a model, not HTML
 )
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens this text may cost at most, by its length in UTF-8."""
-    return math.ceil(len(text.encode()) / _CHARACTERS_PER_TOKEN)
 
 
 def render_prompt(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,8 +51,11 @@ def test_the_lock_has_hashes_and_no_address() -> None:
     assert len(blocks) == len(pins) > 100
 
 
-def test_the_npm_lock_has_integrity_and_no_address() -> None:
-    """The same for the agent's server."""
-    text = (ROOT / "opencode" / "package-lock.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", ["opencode", "tests/tokenizer"])
+def test_the_npm_lock_has_integrity_and_no_address(folder: str) -> None:
+    """The same for the agent's server and for what only the tests use."""
+    text = (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")
     assert '"resolved"' not in text
     assert "integrity" in text
+    wanted = json.loads((ROOT / folder / "package.json").read_text(encoding="utf-8"))
+    assert all(version[0].isdigit() for version in wanted["dependencies"].values())

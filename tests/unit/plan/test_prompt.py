@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from autofix.models import EvidenceItem
-from autofix.plan.prompt import SYSTEM, estimate_tokens, render_prompt
+from autofix.plan.prompt import SYSTEM, render_prompt
+from autofix.tokens import estimate_tokens
 
 
 def _many(context: Any, count: int, text: str) -> Any:
