@@ -55,6 +55,32 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """One name that a service looked up."""
+
+    at: datetime
+    name: str
+    code: str
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One connection from a service to a peer."""
+
+    at: datetime
+    ended: datetime
+    address: str
+    port: int
+    source_port: int
+    sent: int
+    latency_ms: float
+    peer: ServiceSpec | None = None
+    """The service it leads to; None for the internet."""
+    drop_cause: str | None = None
+
+
+@dataclass(frozen=True)
 class Sample:
     """One second of one deployment."""
 
@@ -127,6 +153,8 @@ class Deployment:
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=20_000))
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=20_000))
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=7_200))
+    lookups: deque[Lookup] = field(default_factory=lambda: deque(maxlen=5_000))
+    flows: deque[Flow] = field(default_factory=lambda: deque(maxlen=5_000))
     received: int = 0
     sent: int = 0
 

@@ -15,6 +15,7 @@ import httpx
 
 from autofix.errors import ConfigError
 from autofix.models import Architecture, Deployment, Window
+from autofix.observe import details
 from autofix.observe.answers import QueryError, Refusal
 from autofix.observe.api import ACTIVE, Api
 from autofix.observe.architecture import build_architecture, build_deployments
@@ -264,6 +265,38 @@ class RailwayClient:
         )
         found = parse(Connection[WireDeployment], data.get("deployments") or {})
         return build_deployments(found.nodes)
+
+    def fetch_history(self, service_id: str, *, limit: int = 15) -> list[details.Deployed]:
+        """The last deployments of one service with their configuration, newest first."""
+        return details.fetch_history(self._api, service_id, limit)
+
+    def fetch_steps(self, deployment_id: str) -> list[details.DeployStep]:
+        """The steps of one deploy in their order."""
+        return details.fetch_steps(self._api, deployment_id)
+
+    def fetch_build_log(self, deployment_id: str, *, limit: int = 1_000) -> list[LogLine]:
+        """The newest `limit` lines of one build, oldest first."""
+        return details.fetch_build_log(self._api, deployment_id, limit)
+
+    def fetch_dns_log(
+        self, service_id: str, window: Window, *, filter_: str = "", limit: int = 1_000
+    ) -> list[details.DnsLine]:
+        """The newest `limit` look-ups of one service. QueryError where the schema has no such log."""
+        return details.fetch_dns_log(self._api, service_id, window, filter_=filter_, limit=limit)
+
+    def fetch_flow_log(
+        self, service_id: str, window: Window, *, filter_: str = "", limit: int = 1_000
+    ) -> list[details.FlowLine]:
+        """The newest `limit` flows of one service. QueryError where the schema has no such log."""
+        return details.fetch_flow_log(self._api, service_id, window, filter_=filter_, limit=limit)
+
+    def fetch_variables(self) -> list[details.VariableName]:
+        """Names of all variables of the environment, and what they refer to; never a value."""
+        return details.fetch_variables(self._api)
+
+    def fetch_limits(self, service_id: str) -> details.Limits:
+        """What a service may use, and whether that was set for it."""
+        return details.fetch_limits(self._api, service_id)
 
     def _read_architecture(self) -> dict[str, Any]:
         try:

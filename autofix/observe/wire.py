@@ -205,6 +205,7 @@ class WireTags(Wire):
 
     service_id: str | None = Field(default=None, alias="serviceId")
     deployment_id: str | None = Field(default=None, alias="deploymentId")
+    instance_id: str | None = Field(default=None, alias="deploymentInstanceId")
 
 
 class WireSeries(Wire):

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from sandbox.blueprint import ENVIRONMENT_ID, PROJECT_ID, REGION
 from sandbox.railway.filters import Matches, Row, parse_filter
-from sandbox.records import Deployment, LogLine, Request
+from sandbox.records import Deployment, Flow, LogLine, Lookup, Request
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 5000
 
 Json = dict[str, Any]
-T = TypeVar("T", LogLine, Request)
+T = TypeVar("T", LogLine, Request, Lookup, Flow)
 Owned = tuple[Deployment, T]
 
 
@@ -74,6 +74,69 @@ def http_row(owned: Owned[Request]) -> Json:
         "upstreamErrors": request.upstream_errors,
         "upstreamProto": "HTTP/1.1",
         "upstreamRqDuration": request.upstream_ms,
+    }
+
+
+def dns_row(owned: Owned[Lookup]) -> Json:
+    """A look-up of a name."""
+    deployment, lookup = owned
+    return {
+        "answers": list(lookup.answers),
+        "cnameChain": [],
+        "deploymentId": deployment.id,
+        "deploymentInstanceId": deployment.instance_id,
+        "qname": lookup.name,
+        "qtype": "A",
+        "queriedAt": render_time(lookup.at),
+        "queryZone": "external",
+        "rcode": lookup.code,
+        "serviceId": deployment.spec.id,
+    }
+
+
+def flow_row(owned: Owned[Flow]) -> Json:
+    """A connection to a peer."""
+    deployment, flow = owned
+    return {
+        "byteCount": flow.sent,
+        "captureEnd": render_time(flow.ended),
+        "captureStart": render_time(flow.at),
+        "deploymentId": deployment.id,
+        "deploymentInstanceId": deployment.instance_id,
+        "direction": "egress",
+        "dropCause": flow.drop_cause,
+        "dstAddr": flow.address,
+        "dstPort": flow.port,
+        "flowId": f"{deployment.instance_id}:{flow.source_port}:{flow.at.timestamp():.6f}",
+        "flowState": "complete",
+        "l4LatencyMs": flow.latency_ms,
+        "l4Protocol": "tcp",
+        "packetCount": max(1, flow.sent // 1_400),
+        "peerKind": "service" if flow.peer else "internet",
+        "peerServiceId": flow.peer.id if flow.peer else None,
+        "serviceId": deployment.spec.id,
+        "srcAddr": "127.0.0.1",
+        "srcPort": flow.source_port,
+    }
+
+
+def _dns_attributes(owned: Owned[Lookup]) -> Row:
+    row = dns_row(owned)
+    status = "ok" if row["rcode"] == "NOERROR" else "failed"
+    found = {key.lower(): str(value) for key, value in row.items()}
+    return {**found, "": row["qname"], "zone": row["queryZone"], "status": status}
+
+
+def _flow_attributes(owned: Owned[Flow]) -> Row:
+    row = flow_row(owned)
+    dropped = row["dropCause"] is not None
+    found = {key.lower(): str(value) for key, value in row.items()}
+    return {
+        **found,
+        "": row["dstAddr"],
+        "peer_kind": row["peerKind"],
+        "status": "dropped" if dropped else "ok",
+        "dropped": str(dropped).lower(),
     }
 
 
@@ -143,6 +206,16 @@ def environment_log(lines: Iterable[Owned[LogLine]], arguments: Json) -> list[Js
 def http_log(requests: Iterable[Owned[Request]], arguments: Json) -> list[Json]:
     """Requests of a deployment around an anchor."""
     return [http_row(owned) for owned in select_around(requests, arguments, _http_attributes)]
+
+
+def dns_log(lookups: Iterable[Owned[Lookup]], arguments: Json) -> list[Json]:
+    """Look-ups around an anchor."""
+    return [dns_row(owned) for owned in select_around(lookups, arguments, _dns_attributes)]
+
+
+def flow_log(flows: Iterable[Owned[Flow]], arguments: Json) -> list[Json]:
+    """Connections around an anchor."""
+    return [flow_row(owned) for owned in select_around(flows, arguments, _flow_attributes)]
 
 
 def _bounded(limit: int | None) -> int:

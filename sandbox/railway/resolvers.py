@@ -159,12 +159,29 @@ class Resolvers:
         _require(arguments["environmentId"], ENVIRONMENT_ID)
         return logs.environment_log(self._lines(), arguments)
 
+    def dns_logs(self, _root: object, _info: object, **arguments: Any) -> list[Json]:
+        found = self._deployments_of(arguments)
+        return logs.dns_log(((d, lookup) for d in found for lookup in tuple(d.lookups)), arguments)
+
+    def flow_logs(self, _root: object, _info: object, **arguments: Any) -> list[Json]:
+        found = self._deployments_of(arguments)
+        return logs.flow_log(((d, flow) for d in found for flow in tuple(d.flows)), arguments)
+
+    def limit_override(self, _root: object, _info: object, **arguments: Any) -> Json:
+        return self.service_instance_limits(_root, _info, **arguments)
+
     def rollback(self, _root: object, _info: object, id: str) -> bool:  # noqa: A002
         deployment = self._deployment(id)
         if deployment.spec.image or deployment.status != "REMOVED":
             raise Refused
         self._world.roll_back(deployment)
         return True
+
+    def _deployments_of(self, arguments: Json) -> list[Deployment]:
+        """Those of one service, or of all of them."""
+        _require(arguments["environmentId"], ENVIRONMENT_ID)
+        service = arguments.get("serviceId")
+        return self._world.registry.of(service) if service else self._world.registry.all()
 
     def _lines(self) -> Iterator[tuple[Deployment, LogLine]]:
         for deployment in self._world.registry.all():
@@ -220,6 +237,7 @@ def build_schema(world: World) -> GraphQLSchema:
         "deploymentInstanceExecutions": resolve.executions,
         "deploymentLogs": resolve.deployment_logs,
         "deployments": resolve.deployments,
+        "dnsQueryLogs": resolve.dns_logs,
         "environment": resolve.environment,
         "environmentLogs": resolve.environment_logs,
         "httpDurationMetrics": resolve.http_durations,
@@ -227,11 +245,13 @@ def build_schema(world: World) -> GraphQLSchema:
         "httpMetrics": resolve.http_metrics,
         "httpMetricsGroupedByStatus": resolve.http_by_status,
         "metrics": resolve.metrics,
+        "networkFlowLogs": resolve.flow_logs,
         "platformStatus": resolve.platform_status,
         "project": resolve.project,
         "projectToken": resolve.project_token,
         "service": resolve.service,
         "serviceInstance": resolve.service_instance,
+        "serviceInstanceLimitOverride": resolve.limit_override,
         "serviceInstanceLimits": resolve.service_instance_limits,
     }
     for name, resolver in fields.items():

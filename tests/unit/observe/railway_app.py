@@ -77,6 +77,12 @@ class RailwayApp:
         self.lacking: set[str] = set()
         """Fields that an older schema does not have."""
         self.runs: dict[str, dict[str, Any]] = {}
+        self.history: dict[str, list[dict[str, Any]]] = {}
+        """Deployments by service id, as the history asks for them."""
+        self.steps: dict[str, list[dict[str, Any]]] = {}
+        self.lookups: dict[str, list[dict[str, Any]]] = {}
+        self.flows: dict[str, list[dict[str, Any]]] = {}
+        self.variables: list[dict[str, Any]] = []
         self.lock = threading.Lock()
         self.requests: list[dict[str, Any]] = []
         self.headers: list[httpx.Headers] = []
@@ -201,14 +207,65 @@ class RailwayApp:
             lines = [line for line in lines if line["severity"] == "error"]
         elif wanted:
             lines = [line for line in lines if wanted in line["message"]]
-        return data(deploymentLogs=lines)
+        return data(deploymentLogs=_newest(lines, variables))
 
     def answer_HttpLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
         assert "startDate" not in variables
-        return data(httpLogs=self.logs.get(f"http {variables['deploymentId']}", []))
+        rows = self.logs.get(f"http {variables['deploymentId']}", [])
+        if variables["filter"]:
+            rows = [r for r in rows if _http_matches(r, variables["filter"])]
+        return data(httpLogs=_newest(rows, variables))
+
+    def answer_DeploymentHistory(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(deployments=edges(self.history.get(variables["serviceId"], [])))
+
+    def answer_DeploymentSteps(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(deploymentEvents=edges(self.steps.get(variables["deploymentId"], [])))
+
+    def answer_BuildLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(buildLogs=self.logs.get(f"build {variables['deploymentId']}", []))
+
+    def answer_DnsLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        rows = self.lookups.get(variables["serviceId"], [])
+        failed = variables["filter"] == "@status:failed"
+        wanted = [r for r in rows if (r["rcode"] != "NOERROR") or not failed]
+        return data(dnsQueryLogs=_inside(wanted, "queriedAt", variables))
+
+    def answer_FlowLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        rows = self.flows.get(variables["serviceId"], [])
+        dropped = variables["filter"] == "@status:dropped"
+        wanted = [r for r in rows if r.get("dropCause") or not dropped]
+        return data(networkFlowLogs=_inside(wanted, "captureStart", variables))
+
+    def answer_Variables(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
+        return data(environment={"variables": edges(self.variables)})
 
     def answer_Deployments(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
         return data(deployments=edges(self.logs.get(f"deployments {variables['serviceId']}", [])))
+
+
+def _http_matches(row: dict[str, Any], filter_: str) -> bool:
+    """The filters that are asked for: a least value, or a span."""
+    name, _, wanted = filter_.removeprefix("@").partition(":")
+    if wanted.startswith(">="):
+        return bool(row[name] >= float(wanted[2:]))
+    low, _, high = wanted.partition("..")
+    return float(low) <= row[name] <= float(high)
+
+
+def _newest(rows: list[dict[str, Any]], variables: dict[str, Any]) -> list[dict[str, Any]]:
+    """One more than asked, in any order, as Railway does."""
+    inside = _inside(rows, "timestamp", variables)
+    ordered = sorted(inside, key=lambda r: datetime.fromisoformat(r["timestamp"]))
+    kept = {id(row) for row in ordered[-variables["limit"] - 1 :]}
+    return [row for row in inside if id(row) in kept]
+
+
+def _inside(
+    rows: list[dict[str, Any]], name: str, variables: dict[str, Any]
+) -> list[dict[str, Any]]:
+    start, end = (datetime.fromisoformat(variables[n]) for n in ("start", "end"))
+    return [r for r in rows if start <= datetime.fromisoformat(r[name]) <= end]
 
 
 def data(**fields: Any) -> httpx.Response:
