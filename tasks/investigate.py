@@ -7,7 +7,8 @@ from typing import Any
 
 from prefect import task
 
-from autofix.investigate.evidence import gather_evidence
+from autofix.change.github import GithubClient
+from autofix.investigate.evidence import build_evidence, gather
 from autofix.investigate.verdict import judge
 from autofix.models import Architecture, Incident, ServiceContext
 from autofix.observe.railway import RailwayClient
@@ -30,11 +31,15 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     **REMOTE,
 )
 def pull_context(incident: Incident, architecture: Architecture, step: timedelta) -> ServiceContext:
-    """Logs, deployments and metrics of one affected service, and what they call for."""
+    """Logs, code, deployments and metrics of one affected service, and what they call for."""
     settings = load_settings()
+    door = redactor(settings.secret_values())
     with RailwayClient(settings) as client:
-        summary, evidence = gather_evidence(
-            client, incident, architecture, step, redactor(settings.secret_values())
+        gathered = gather(
+            client, incident, architecture, step, open_forge=lambda: GithubClient(settings)
         )
-    verdict = judge(incident, evidence)
+    evidence = build_evidence(gathered.drafts, door)
+    verdict = judge(gathered.facts, evidence)
+    unknown = gathered.summary.unknown
+    summary = gathered.summary.model_copy(update={"unknown": unknown and door(unknown)})
     return ServiceContext(incident=incident, summary=summary, evidence=evidence, verdict=verdict)

@@ -107,6 +107,10 @@ class GithubClient:
 
     # ---------------------------------------------------------------- reads
 
+    def read(self, path: str, params: dict[str, str] | None = None) -> Any:
+        """The JSON that one GET answers; NotFoundError when it does not exist."""
+        return self._read(path, params)
+
     def fetch_branch_head(self, repository: str, branch: str) -> str | None:
         """Newest commit of a branch; None when there is no such branch."""
         try:

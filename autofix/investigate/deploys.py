@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from autofix.models import Deployment, Window
 
-_NEVER_SERVED = frozenset({"FAILED", "SKIPPED", "BUILDING", "QUEUED", "INITIALIZING", "WAITING"})
+NEVER_SERVED = frozenset({"FAILED", "SKIPPED", "BUILDING", "QUEUED", "INITIALIZING", "WAITING"})
 _SUBJECT = 100
 
 
 def serving(deployments: Iterable[Deployment], window: Window) -> list[Deployment]:
     """Those that served in the window, newest first: begun in it, and the last one before it."""
-    served = [d for d in deployments if d.status not in _NEVER_SERVED and d.created_at < window.end]
+    served = [d for d in deployments if d.status not in NEVER_SERVED and d.created_at < window.end]
     newest = sorted(served, key=lambda d: (d.created_at, d.id), reverse=True)
     before = [i for i, d in enumerate(newest) if d.created_at < window.start]
     return newest[: before[0] + 1] if before else newest
@@ -22,7 +22,7 @@ def serving(deployments: Iterable[Deployment], window: Window) -> list[Deploymen
 def render_history(deployments: Sequence[Deployment], onset: datetime) -> str:
     """What was live at the onset, what it replaced, and the deployments around, newest first."""
     newest = sorted(deployments, key=lambda d: (d.created_at, d.id), reverse=True)
-    before = [d for d in newest if d.created_at <= onset and d.status not in _NEVER_SERVED]
+    before = [d for d in newest if d.created_at <= onset and d.status not in NEVER_SERVED]
     live = before[0] if before else None
     lines = [_change(live, before[1] if len(before) > 1 else None, onset)]
     lines += [_line(d, is_live=d is live) for d in newest]

@@ -1,42 +1,54 @@
-"""Log lines to templates with counts, first and last seen, and whole examples.
+"""Log lines to messages: who speaks, how loud, and which lines are one stack trace.
 
-Lines are masked and counted; a token tree for logs with more shapes than this can hold has its
-place in `build_templates`.
+Lines come as an iterator in the order of their time and leave as one; what is held in between is
+bounded.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from autofix.investigate import traces
+from autofix.investigate.traces import Phase
 from autofix.observe.wire import LogLine
 
 LINE_CAP = 2_000
 """Characters of one line that are looked at."""
-BLOCK_LINES = 40
-"""Lines of one traceback that are kept: its head and its tail."""
-_BLOCK_GAP = timedelta(seconds=2)
-"""Lines further apart than this are no longer one traceback."""
+BLOCK_LINES = 48
+"""Lines of one stack trace that are kept."""
+_GAP = timedelta(seconds=2)
+"""Lines further apart than this are no longer one message."""
+_STREAMS = 64
+"""Streams of lines in which a message may be under way at the same time."""
+_HEAD, _OWN, _TAIL = 64, 12, 64
+"""Lines of a message under way that are held."""
 
 _PLATFORM = re.compile(
     r"^(?:Container (?:killed|restarted|exited|crashed)|(?:Starting|Stopping) Container"
     r"|Restarting container|Mounting volume|Railway rate limit|Healthcheck )",
     re.IGNORECASE,
 )
-_TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)")
-_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-_MASKS = (
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"0x[0-9a-f]+", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\d+(?:[.,:]\d+)*"), "<n>"),
+_LOWER = "trace|debug|info|notice|warn(?:ing)?|err(?:or)?|fatal|crit(?:ical)?|panic|alert"
+_LEVEL = re.compile(
+    r"(?:^|[\s\[|(<\"=])"
+    r"(?P<upper>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|FATAL|CRITICAL|SEVERE|PANIC)\b"
+    rf"|\b(?:level|severity|lvl)=\"?(?P<named>{_LOWER})\b|^\[?(?P<first>{_LOWER})[\]:]"
 )
-_MEASURED = re.compile(r"\b[a-z][\w.]*=\d|\b\d+(?:\.\d+)? ?(?:[kmg]i?b|ms|s|%)\b", re.IGNORECASE)
+_LOUD = frozenset(
+    {"err", "error", "fatal", "critical", "severe", "panic", "crit", "emerg", "alert"}
+)
+_QUIET = frozenset({"trace", "debug", "info", "notice", "warn", "warning"})
+_LEVEL_KEYS = frozenset({"level", "severity", "timestamp", "time", "message", "msg", "ts", "lvl"})
+_STACK_KEYS = re.compile(
+    r"(?:^|[._])(?:stack|stack_?trace|trace_?back|exc_info|exception|err|error)$"
+)
 _WORD = re.compile(r"\w")
-_LEVEL_KEYS = frozenset({"level", "severity", "timestamp", "time", "message", "msg"})
 
 
 class LineKind(StrEnum):
@@ -47,158 +59,138 @@ class LineKind(StrEnum):
     other = "other"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One message; a traceback of many lines is one message."""
+    """One message; a stack trace of many lines is one message."""
 
     at: datetime
     kind: LineKind
     text: str
 
-
-@dataclass(frozen=True)
-class Template:
-    """Messages of one shape."""
-
-    shape: str
-    kind: LineKind
-    count: int
-    first: Entry
-    last: Entry
-
     @property
-    def is_measured(self) -> bool:
-        """Whether it reports numbers with names or units: what a service says of itself."""
-        return _MEASURED.search(self.last.text) is not None
+    def is_trace(self) -> bool:
+        """Whether it is a stack trace."""
+        return self.kind is LineKind.error and traces.is_trace(self.text)
 
 
-def build_entries(lines: Iterable[LogLine]) -> list[Entry]:
-    """Messages in order, the lines of each traceback put together."""
-    ordered = sorted(lines, key=lambda line: line.at)
-    errors = _join_blocks([line for line in ordered if _kind(line) is LineKind.error])
-    others = [
-        Entry(line.at, _kind(line), _text(line))
-        for line in ordered
-        if _kind(line) is not LineKind.error and _WORD.search(line.message)
-    ]
-    return sorted([*errors, *others], key=lambda entry: entry.at)
+@dataclass(slots=True)
+class _Block:
+    """Lines that are one message so far."""
+
+    at: datetime
+    end: datetime
+    kind: LineKind
+    phase: Phase
+    last: str
+    head: list[str]
+    own: list[str] = field(default_factory=list)
+    """Frames of the application's own code from between head and tail."""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    dropped: int = 0
+
+    def add(self, at: datetime, text: str) -> None:
+        self.end, self.last = at, text
+        self.phase = traces.advance(self.phase, text)
+        if len(self.head) < _HEAD:
+            self.head.append(text)
+            return
+        if len(self.tail) == _TAIL:
+            if len(self.own) < _OWN and traces.is_own_frame(self.tail[0]):
+                self.own.append(self.tail[0])
+            else:
+                self.dropped += 1
+        self.tail.append(text)
+
+    def entry(self) -> Entry | None:
+        note = [f"  … {self.dropped} lines dropped"] if self.dropped else []
+        lines = "\n".join([*self.head, *self.own, *note, *self.tail]).strip("\n").split("\n")
+        text = "\n".join(traces.shorten(lines, BLOCK_LINES))
+        if not _WORD.search(text):
+            return None
+        kind = (
+            LineKind.error if self.kind is LineKind.other and traces.is_trace(text) else self.kind
+        )
+        return Entry(self.at, kind, text)
 
 
-def build_templates(entries: Iterable[Entry]) -> list[Template]:
-    """One template a shape, the most frequent first."""
-    shapes: dict[tuple[LineKind, str], list[Entry]] = {}
-    for entry in entries:
-        shapes.setdefault((entry.kind, mask(entry.text)), []).append(entry)
-    found = [
-        Template(shape, kind, len(group), group[0], group[-1])
-        for (kind, shape), group in shapes.items()
-    ]
-    return sorted(found, key=lambda t: (-t.count, t.first.at, t.shape))
+def build_entries(lines: Iterable[LogLine]) -> Iterator[Entry]:
+    """Messages, the lines of each stack trace put together.
 
-
-def mask(text: str) -> str:
-    """The text with ids and numbers masked. Idempotent."""
-    for pattern, name in _MASKS:
-        text = pattern.sub(name, text)
-    return text
-
-
-def render_errors(templates: Sequence[Template], limit: int = 8) -> str:
-    """Errors, each with its count and one whole example: tracebacks first, then by count."""
-    ranked = sorted(templates, key=lambda t: ("\n" not in t.last.text, -t.count))
-    return _render(ranked, LineKind.error, limit, _one_example)
-
-
-def render_platform(templates: Sequence[Template], limit: int = 8) -> str:
-    """What the platform says about the containers."""
-    return _render(templates, LineKind.platform, limit, _one_example)
-
-
-def render_others(templates: Sequence[Template], limit: int = 12) -> str:
-    """Other lines of the application, those with measurements first, then by count.
-
-    The first and the last line of a shape stand together, so that a number that grows is seen.
+    Lines of different containers and of different loudness do not mix, since each is a stream of
+    its own. Messages leave in the order in which they end.
     """
-    ranked = sorted(templates, key=lambda t: (not t.is_measured, -t.count))
-    return _render(ranked, LineKind.other, limit, _first_and_last)
+    streams: OrderedDict[tuple[str, bool], _Block] = OrderedDict()
+    for line in lines:
+        kind, text = judge_kind(line), _text(line)
+        if kind is LineKind.platform:
+            yield Entry(line.at, kind, text)
+            continue
+        instance = (line.tags.instance_id if line.tags else None) or ""
+        key = (instance, line.is_error)
+        block = streams.pop(key, None)
+        for part in text.split("\n"):
+            if block is not None and _belongs(block, line, part):
+                block.add(line.at, part)
+                continue
+            if block is not None and (entry := block.entry()):
+                yield entry
+            block = _Block(line.at, line.at, kind, traces.advance(Phase.plain, part), part, [part])
+        if block is not None:
+            streams[key] = block
+        if len(streams) > _STREAMS and (entry := streams.popitem(last=False)[1].entry()):
+            yield entry
+    yield from (entry for block in streams.values() if (entry := block.entry()))
 
 
-def _render(
-    templates: Sequence[Template], kind: LineKind, limit: int, example: Callable[[Template], str]
-) -> str:
-    chosen = [t for t in templates if t.kind is kind]
-    parts = [f"{_seen(t)}\n{example(t)}" for t in chosen[:limit]]
-    if len(chosen) > limit:
-        rest = sum(t.count for t in chosen[limit:])
-        parts.append(f"and {len(chosen) - limit} more shapes, {rest:,} lines")
-    return "\n".join(parts)
-
-
-def _seen(template: Template) -> str:
-    first, last = template.first.at, template.last.at
-    if template.count == 1:
-        return f"×1 at {first:%H:%M:%S}"
-    return f"×{template.count:,} from {first:%H:%M:%S} to {last:%H:%M:%S}"
-
-
-def _one_example(template: Template) -> str:
-    return template.last.text
-
-
-def _first_and_last(template: Template) -> str:
-    first, last = template.first.text, template.last.text
-    return last if first == last else f"{first}\n{last}"
-
-
-def _kind(line: LogLine) -> LineKind:
+def judge_kind(line: LogLine) -> LineKind:
+    """Whose line it is. A level that it names itself counts more than the stream it came by."""
     if _PLATFORM.match(line.message):
         return LineKind.platform
+    level = _level(line.message)
+    if level in _LOUD:
+        return LineKind.error
+    if level in _QUIET:
+        return LineKind.other
     return LineKind.error if line.is_error else LineKind.other
 
 
+def _level(message: str) -> str | None:
+    found = _LEVEL.search(message[:100])
+    return (found["upper"] or found["named"] or found["first"]).lower() if found else None
+
+
+def _belongs(block: _Block, line: LogLine, part: str) -> bool:
+    return line.at - block.end <= _GAP and traces.continues(block.phase, block.last, part)
+
+
 def _text(line: LogLine) -> str:
-    """The message with the fields of a structured line behind it."""
-    fields = " ".join(
-        f"{a.key}={a.value.strip(chr(34))}" for a in line.attributes if a.key not in _LEVEL_KEYS
+    """The message with the fields of a structured line behind it, a stack trace below it."""
+    message = "\n".join(
+        part[:LINE_CAP] for part in line.message.rstrip()[: LINE_CAP * 8].split("\n")
     )
-    message = line.message.rstrip()[: LINE_CAP * 4]
-    return f"{message} {fields}"[:LINE_CAP] if fields else _cap_lines(message)
-
-
-def _cap_lines(message: str) -> str:
-    return "\n".join(part[:LINE_CAP] for part in message.split("\n"))
-
-
-def _join_blocks(lines: Sequence[LogLine]) -> list[Entry]:
-    """Error lines with tracebacks and indented continuations put together."""
-    blocks: list[list[LogLine]] = []
-    open_ = False
-    for line in lines:
-        near = bool(blocks) and line.at - blocks[-1][-1].at <= _BLOCK_GAP
-        starts = _TRACEBACK.match(line.message) is not None
-        chained = line.message.startswith(_CHAINED)
-        indented = line.message[:1].isspace() or not line.message.strip()
-        if near and (indented or chained or (open_ and not starts) or _is_chained(blocks, starts)):
-            blocks[-1].append(line)
-            # the exception itself: the first line of a traceback that is not indented
-            open_ = starts or chained or (open_ and indented)
+    fields: list[str] = []
+    stacks: list[str] = []
+    for attribute in line.attributes:
+        if attribute.key in _LEVEL_KEYS:
+            continue
+        value = _decoded(attribute.value)
+        if "\n" in value and _STACK_KEYS.search(attribute.key):
+            stacks.append(value[: LINE_CAP * 8])
         else:
-            blocks.append([line])
-            open_ = starts
-    return [entry for block in blocks if (entry := _block_entry(block)) is not None]
+            fields.append(f"{attribute.key}={value}")
+    head, *rest = message.split("\n")
+    if fields:
+        head = f"{head} {' '.join(fields)}"[:LINE_CAP]
+    below = [f"  {part}" if part[:1].strip() else part for s in stacks for part in s.split("\n")]
+    return "\n".join([head, *rest, *below])
 
 
-def _is_chained(blocks: Sequence[Sequence[LogLine]], starts: bool) -> bool:
-    """Whether a new traceback belongs to the one before, which announced it."""
-    said = [line.message for line in blocks[-1] if line.message.strip()]
-    return starts and bool(said) and said[-1].startswith(_CHAINED)
-
-
-def _block_entry(block: Sequence[LogLine]) -> Entry | None:
-    texts = [_text(line) for line in block]
-    if len(texts) > BLOCK_LINES:
-        half = BLOCK_LINES // 2
-        dropped = len(texts) - 2 * half
-        texts = [*texts[:half], f"  … {dropped} lines dropped", *texts[-half:]]
-    text = "\n".join(texts).strip("\n")
-    return Entry(block[0].at, LineKind.error, text) if _WORD.search(text) else None
+def _decoded(value: str) -> str:
+    """An attribute's value, which arrives JSON-encoded."""
+    if not value.startswith('"'):
+        return value
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value.strip('"')
+    return decoded if isinstance(decoded, str) else value

@@ -1,33 +1,34 @@
 """What kind of answer the evidence supports: plain rules, each with its reason.
 
-Only typed facts decide: kinds of services and signals of findings. No text of the telemetry can.
+Only typed facts decide. No text of the telemetry can.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from autofix.investigate.evidence import MISSING
-from autofix.models import EvidenceItem, Incident, ServiceKind, Signal, Verdict, VerdictKind
+from autofix.investigate.case import MISSING
+from autofix.investigate.facts import Facts
+from autofix.models import EvidenceItem, ServiceKind, Signal, Verdict, VerdictKind
 
 _LEVELS = frozenset({Signal.cpu, Signal.memory})
 """High use alone: maybe the service is just successful."""
-_DECISIVE = frozenset({"findings", "deployment log", "http log"})
+_DECISIVE = frozenset({"findings", "deployment log", "build log", "http log", "code", "cron runs"})
 
-Rule = Callable[[Incident, Sequence[EvidenceItem]], Verdict | None]
+Rule = Callable[[Facts, Sequence[EvidenceItem]], Verdict | None]
 
 
-def judge(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict:
+def judge(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict:
     """The first rule that has an answer; a fix in code when none objects."""
     for rule in _RULES:
-        verdict = rule(incident, evidence)
+        verdict = rule(facts, evidence)
         if verdict is not None:
             return verdict
-    return _code_fix(incident, evidence)
+    return _code_fix(facts, evidence)
 
 
-def _database(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
-    if incident.service.kind is not ServiceKind.database:
+def _database(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    if facts.incident.service.kind is not ServiceKind.database:
         return None
     return Verdict(
         kind=VerdictKind.insufficient_evidence,
@@ -36,10 +37,10 @@ def _database(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict |
     )
 
 
-def _level_only(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
-    if not {f.signal for f in incident.findings} <= _LEVELS:
+def _level_only(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    if not {f.signal for f in facts.incident.findings} <= _LEVELS:
         return None
-    reasons = "; ".join(f.reason for f in incident.findings)
+    reasons = "; ".join(f.reason for f in facts.incident.findings)
     return Verdict(
         kind=VerdictKind.no_action,
         reason=f"use is high, nothing suffers: no errors, no slow requests, no restarts. {reasons}",
@@ -47,8 +48,8 @@ def _level_only(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict
     )
 
 
-def _no_repository(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
-    service = incident.service
+def _no_repository(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    service = facts.incident.service
     if service.repository is not None:
         return None
     origin = f"the image {service.image}" if service.image else "no known source"
@@ -59,8 +60,8 @@ def _no_repository(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verd
     )
 
 
-def _disk_only(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict | None:
-    if {f.signal for f in incident.findings} != {Signal.disk}:
+def _disk_only(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict | None:
+    if {f.signal for f in facts.incident.findings} != {Signal.disk}:
         return None
     return Verdict(
         kind=VerdictKind.insufficient_evidence,
@@ -69,21 +70,16 @@ def _disk_only(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict 
     )
 
 
-# Not yet judged, in the order in which they will be asked, before a fix in code:
-#   wait_upstream   needs failing look-ups and flows, and the status pages of providers
-#   rollback        needs the service's own baseline: a step right after a deployment
-#   raise_limit     needs the trend of memory at level traffic, to tell a leak from growth
-#   scale_replicas  needs the same for CPU, and whether replicas can share the work
 _RULES: tuple[Rule, ...] = (_database, _level_only, _no_repository, _disk_only)
 
 
-def _code_fix(incident: Incident, evidence: Sequence[EvidenceItem]) -> Verdict:
-    found = {f.signal for f in incident.findings}
-    signals = ", ".join(dict.fromkeys(f.signal.value for f in incident.findings))
+def _code_fix(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict:
+    found = {f.signal for f in facts.incident.findings}
+    signals = ", ".join(dict.fromkeys(f.signal.value for f in facts.incident.findings))
     waits_for_it = {"databases"} if Signal.latency in found else set[str]()
     return Verdict(
         kind=VerdictKind.code_fix,
-        reason=f"{signals}: {incident.service.name} suffers, and its code is at hand",
+        reason=f"{signals}: {facts.incident.service.name} suffers, and its code is at hand",
         evidence=_cited(evidence, _DECISIVE | waits_for_it),
     )
 

@@ -1,0 +1,1 @@
+"""Where evidence comes from: one module a source, each read by itself and failing alone."""
