@@ -427,6 +427,11 @@ class FixPlan(Model):
     files: list[str] = Field(
         default_factory=list, description="Files expected to change, relative to the repository"
     )
+    dependencies: list[str] = Field(
+        default_factory=list,
+        description="Packages the fix needs new or in another version, by their exact names in the "
+        "manifest; normally none",
+    )
     debugging: list[str] = Field(
         default_factory=list, description="How to reproduce it, also under the same load"
     )
@@ -504,6 +509,8 @@ class SessionResult(Model):
     """The agent's closing words; never used as a proof of anything."""
     steps: int = 0
     cost: float = 0.0
+    seconds: float = 0.0
+    """From the prompt to the newest sign of life, by the server's clock."""
     input_tokens: int = 0
     output_tokens: int = 0
     model: str = ""
@@ -537,6 +544,8 @@ class GateResult(Model):
     files: tuple[FileChange, ...] = ()
     patch: str = ""
     """For people; the verdict never rests on it."""
+    notes: tuple[str, ...] = ()
+    """Allowed, and worth a reviewer's look: existing tests that were changed."""
 
     @property
     def allowed(self) -> bool:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from prefect import State, flow
 
-from autofix.models import ServiceContext
+from autofix.models import ServiceContext, Skipped
 from autofix.parameters import Autonomy, Caps
-from tasks.change import collect_commits, find_existing, judge_commits, publish, work_on_plan
+from tasks.change import find_existing, make_change, publish
 from tasks.fix import one_at_a_time, prepare_fix
 from tasks.plan import check_plan, write_plan
-from tasks.report_fix import report_change, report_plan, report_pull_request, report_stop
+from tasks.report_fix import (
+    report_change,
+    report_plan,
+    report_pull_request,
+    report_refusal,
+    report_stop,
+)
 
 
 @flow(name="generate_fix", flow_run_name="fix {repository}", log_prints=True)
@@ -45,9 +51,10 @@ def generate_fix(
             return report_stop(fix, "; ".join(policy.reasons))
         if autonomy is Autonomy.plan:
             return report_stop(fix, "autonomy is `plan`; the next level would start an agent")
-        worked = work_on_plan(fix, plan, contexts, architecture, caps)
-        commits = collect_commits(fix, plan, worked)
-        judged = judge_commits(fix, commits, contexts, caps)
-        report_change(fix, worked, judged)
-        pull_request = publish(fix, plan, contexts, worked, commits, judged)
-        return report_pull_request(fix, pull_request)
+        done = make_change(fix, plan, contexts, architecture, caps)
+        if isinstance(done, Skipped):
+            return report_stop(fix, done.reason)
+        report_change(fix, done)
+        if not done.judged.allowed:
+            return report_refusal(fix, done.judged)
+        return report_pull_request(fix, publish(fix, plan, contexts, done))

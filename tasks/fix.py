@@ -9,9 +9,9 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 
 from autofix.change.ids import branch_name, fix_id
-from autofix.change.publish import Change
-from autofix.change.workspace import Workspace
-from autofix.models import Model, ServiceContext, SessionResult
+from autofix.change.supervisor import FixJob
+from autofix.change.transfer import Change
+from autofix.models import GateResult, Model, ServiceContext, SessionResult
 
 LEASE_SECONDS = 60
 """How soon the slot of a dead run is free again."""
@@ -34,7 +34,7 @@ class Fix(Model):
 class WorkedOn(Model):
     """A session that ended, and where it worked."""
 
-    workspace: Workspace
+    job: FixJob
     session: SessionResult
 
 
@@ -44,6 +44,14 @@ class Commits(Model):
     change: Change
     head: str
     bundle: bytes
+
+
+class Done(Model):
+    """What the agent made of a plan, and what the gate says about it."""
+
+    worked: WorkedOn
+    commits: Commits
+    judged: GateResult
 
 
 def prepare_fix(repository: str, contexts: Sequence[ServiceContext]) -> Fix:

@@ -20,7 +20,7 @@ from autofix.plan.policy import PolicyResult
 from autofix.plan.render import render_plan
 from autofix.settings import Settings
 from tasks.artifacts import artifact_key, door, post_markdown
-from tasks.fix import Fix, WorkedOn
+from tasks.fix import Done, Fix
 
 
 @task(name="report plan", task_run_name="report plan for {fix.repository}", cache_policy=NO_CACHE)
@@ -35,9 +35,9 @@ def report_plan(
 @task(
     name="report change", task_run_name="report change in {fix.repository}", cache_policy=NO_CACHE
 )
-def report_change(fix: Fix, worked: WorkedOn, judged: GateResult) -> None:
+def report_change(fix: Fix, done: Done) -> None:
     """What the agent did, and what the gate says; a denied patch is kept here."""
-    text = render_change(worked.session, judged)
+    text = render_change(done.worked.session, done.judged)
     post_markdown(f"change-{fix.fix_id}", text, f"Change in {fix.repository}")
 
 
@@ -49,6 +49,16 @@ def report_stop(fix: Fix, reason: str, pull_request: PullRequest | None = None) 
         f"fix-{fix.fix_id}", f"**{fix.repository}**: {reason}{link}", "Why nothing was opened"
     )
     return Completed(message=reason)
+
+
+def report_refusal(fix: Fix, judged: GateResult) -> State[None]:
+    """End a run whose change was denied twice; its patch and every reason are kept as an artifact."""
+    reasons = "; ".join(f"{d.path or 'the commits'}: {d.reason}" for d in judged.denials[:3])
+    more = f" and {len(judged.denials) - 3} more" if len(judged.denials) > 3 else ""  # noqa: PLR2004
+    link = f"\n\nThe patch and every reason: artifact `{artifact_key(f'change-{fix.fix_id}')}`."
+    text = door(f"refused by the gate: {reasons}{more}")
+    post_markdown(f"fix-{fix.fix_id}", f"**{fix.repository}**: {text}{link}", "Refused")
+    return Completed(name="Refused", message=text)
 
 
 def report_pull_request(fix: Fix, pull_request: PullRequest) -> State[None]:

@@ -25,6 +25,19 @@ def inline(text: str, cap: int = 2_000) -> str:
     return "".join(p if i % 2 else _escape(p) for i, p in enumerate(pieces))
 
 
+def plain(text: str, cap: int = 200) -> str:
+    """The text on one line for a title or a commit message, where nothing can be escaped.
+
+    GitHub looks for mentions and closing references there too, so their marks are set apart.
+    """
+    line = " ".join(text.split())
+    line = re.sub(r"@(?=\w)", "@ ", line)
+    line = re.sub(r"#(?=\d)", "# ", line)
+    line = re.sub(r"(?i)\b(gh)-(?=\d)", r"\1 ", line)
+    line = line.replace("://", ": //")
+    return line if len(line) <= cap else f"{line[: cap - 1]}…"
+
+
 def cell(text: str) -> str:
     """As `inline`, for a table cell: a bar would end it even inside a code span."""
     return inline(text.replace("|", "¦"), cap=300)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from autofix.change.ids import fix_id
-from autofix.change.markdown import cell, code, fence, inline
+from autofix.change.markdown import cell, code, fence, inline, plain
 from autofix.models import (
     EvidenceItem,
+    FixPlan,
     GateResult,
     PlanResult,
     RootCause,
@@ -67,6 +69,14 @@ def render_body(
         if len(text) + len(marker) + 2 <= CAP:
             return f"{text}\n\n{marker}\n"
     return f"{text[: CAP - len(marker) - 20]}…\n\n{marker}\n"
+
+
+def render_message(title: str, plan: FixPlan, work_ids: Sequence[str]) -> str:
+    """The message of the published commit: the title, why, and what it is the record of."""
+    causes = [plain(f"{cause.service}: {cause.cause}", cap=500) for cause in plan.root_causes]
+    wrapped = [textwrap.fill(cause, 72) for cause in causes]
+    trailer = f"Autofix-Work: {','.join(sorted(set(work_ids)))}"
+    return "\n\n".join([plain(title, cap=100), *wrapped, trailer]) + "\n"
 
 
 class Marker(NamedTuple):

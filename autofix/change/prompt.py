@@ -9,9 +9,11 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 
 from autofix.change.workspace import clone_name
-from autofix.models import FixPlan, RootCause
+from autofix.models import Denial, FixPlan, RootCause
 
-_TEMPLATE = files("autofix.change").joinpath("prompts", "fix.md.jinja").read_text(encoding="utf-8")
+_PROMPTS = files("autofix.change").joinpath("prompts")
+_TEMPLATE = _PROMPTS.joinpath("fix.md.jinja").read_text(encoding="utf-8")
+_RETRY = _PROMPTS.joinpath("retry.md.jinja").read_text(encoding="utf-8")
 PROMPT_VERSION = hashlib.sha256(_TEMPLATE.encode()).hexdigest()[:8]
 """Changes with the prompt file."""
 
@@ -54,6 +56,21 @@ def render_prompt(
         verification=[_line(text) for text in plan.verification],
         context=context_markdown.strip(),
         architecture=architecture_markdown.strip(),
+    )
+
+
+def render_retry(denials: Sequence[Denial], *, clone: str, base: str) -> str:
+    """What the agent is told when its commits were denied.
+
+    Args:
+        denials: every reason.
+        clone: the clone's folder.
+        base: commit the work began at.
+    """
+    return _environment.from_string(_RETRY).render(
+        denials=[_line(f"{d.path or 'the commits'}: {d.reason}") for d in denials],
+        clone=clone,
+        base=base,
     )
 
 

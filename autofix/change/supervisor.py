@@ -266,6 +266,7 @@ class _Watch:
             answer=turn.answer,
             steps=turn.steps,
             cost=turn.cost,
+            seconds=turn.seconds,
             input_tokens=turn.input_tokens,
             output_tokens=turn.output_tokens,
             model=turn.model,

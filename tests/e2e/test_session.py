@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from autofix.change.gate import GateOptions
+from autofix.change.gate import GateOptions, judge
 from autofix.change.github import GithubClient
 from autofix.change.ids import branch_name
 from autofix.change.opencode import OpencodeClient
-from autofix.change.publish import Change, publish
+from autofix.change.publish import publish
+from autofix.change.retry import add_turn, retry_job
 from autofix.change.supervisor import FixJob, Progress, SessionLimits, supervise
+from autofix.change.transfer import Change, import_bundle
 from autofix.change.workspace import Workspace, fetch_bundle, prepare_workspace
 from autofix.errors import PolicyViolation
 from autofix.models import SessionEnd
@@ -125,7 +127,7 @@ def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
             assert pull.number == 1
             assert pull.labels == ("autofix",)
             assert pull.draft
-            assert pull.head_commit == session.head
+            assert pull.head_commit not in {None, session.head}, "one commit of ours"
         assert len(github.find_pull_requests(REPOSITORY)) == 1
 
 
@@ -221,3 +223,45 @@ def test_denied_commit_is_not_pushed(tmp_path: Path, forge: Forge):
         ["git", "-C", str(forge.git_dir(REPOSITORY)), "for-each-ref", "--format=%(refname)"]
     )
     assert refs.split() == [b"refs/heads/main"]
+
+
+def test_a_denied_change_is_put_right_in_the_same_session(tmp_path: Path, forge: Forge):
+    """The reasons go back once; the new commit has the denied one no longer in its history."""
+    evil = "mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml"
+    model = ScriptedModel(
+        _script(f"cd billing-api && echo 'TOTAL = 2' > app.py && {evil} && git add -A && "
+                "git commit -q -m Both"),
+        later=[[Call("bash", {"command": "sh ../back.sh", "workdir": "billing-api", "description": "x"})]],
+    )  # fmt: skip
+    with (
+        serve(forge.app) as forge_url,
+        serve_model(model) as model_url,
+        serve_opencode(tmp_path / "home", model_url) as server,
+        OpencodeClient(_settings(server, forge_url)) as client,
+    ):
+        settings = _settings(server, forge_url)
+        workspace = _prepare(client, settings)
+        (Path(workspace.directory) / "back.sh").write_text(
+            f"git reset -q --soft {workspace.base}\ngit rm -rqf .github\ngit commit -q -m Again\n"
+        )
+        job = _job(workspace)
+        results, sessions = [], []
+        for number in range(2):
+            sessions.append(supervise(client, job, FAST))
+            assert sessions[-1].end is SessionEnd.completed, sessions[-1].reason
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            bundle = fetch_bundle(client, settings, workspace)
+            repository, head = import_bundle(
+                bundle, _change(workspace), settings=settings, workdir=folder
+            )
+            results.append(judge(repository, workspace.base, head, GateOptions()))
+            job = retry_job(job, results[-1])
+    assert [denial.rule for denial in results[0].denials] == ["protected"]
+    assert results[1].allowed
+    assert [file.path for file in results[1].files] == ["app.py"]
+    both = add_turn(*sessions)
+    assert len(both.commands) == 2
+    assert both.steps == sessions[0].steps + sessions[1].steps
+    prompt = model.requests[-1]["messages"]
+    assert ".github/workflows/x.yml: The file belongs to" in str(prompt)

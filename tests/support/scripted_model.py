@@ -29,6 +29,8 @@ class ScriptedModel:
     calls: Sequence[Call]
     closing: str = "Done."
     requests: list[dict[str, Any]] = field(default_factory=list)
+    later: Sequence[Sequence[Call]] = ()
+    """Tool calls for the second prompt of a session and those after it."""
     status: int = 200
     """Other than 200: every request is refused with it."""
 
@@ -36,14 +38,22 @@ class ScriptedModel:
         if not request.get("tools"):
             return {"content": "A title"}
         self.requests.append(request)
-        done = sum(message["role"] == "tool" for message in request["messages"])
-        if done >= len(self.calls):
+        roles = [message["role"] for message in request["messages"]]
+        prompts = [place for place, role in enumerate(roles) if role == "user"]
+        calls = [self.calls, *self.later][min(len(prompts) - 1, len(self.later))]
+        done = roles[prompts[-1] :].count("tool")
+        if done >= len(calls):
             return {"content": self.closing}
-        call = self.calls[done]
+        call = calls[done]
         function = {"name": call.tool, "arguments": json.dumps(call.arguments)}
         return {
             "tool_calls": [
-                {"index": 0, "id": f"call_{done}", "type": "function", "function": function}
+                {
+                    "index": 0,
+                    "id": f"call_{len(prompts)}_{done}",
+                    "type": "function",
+                    "function": function,
+                }
             ]
         }
 

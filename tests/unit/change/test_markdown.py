@@ -1,6 +1,6 @@
 import pytest
 
-from autofix.change.markdown import cell, code, fence, inline
+from autofix.change.markdown import cell, code, fence, inline, plain
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_block_structure_cannot_be_broken():
     assert code("a`b\nc") == "`a'b c`"
     assert fence("x\n````\ny").startswith("`````text\n")
     assert fence("x" * 50, cap=10).splitlines()[-2] == "… 40 characters left out"
+
+
+def test_plain_text_mentions_and_closes_nothing():
+    """Titles and commit messages cannot be escaped, so the marks are set apart."""
+    text = "Fix @team's cache,\n closes #12 and GH-3, see https://x.example"
+    assert plain(text) == "Fix @ team's cache, closes # 12 and GH 3, see https: //x.example"
+    assert len(plain("x" * 500, cap=50)) == 50

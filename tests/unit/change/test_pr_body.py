@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from autofix.change.ids import fix_id
-from autofix.change.pr_body import CAP, parse_marker, render_body
+from autofix.change.pr_body import CAP, parse_marker, render_body, render_message
 from autofix.models import RootCause
 from tests.unit.change.plans import make_gate, make_plan_result, make_session
 
@@ -78,3 +78,12 @@ def test_secrets_do_not_leave(render):
     """The finished text passes the redaction door."""
     session = make_session(answer="I used ghp_" + "a" * 30)
     assert "ghp_" not in render(session=session)
+
+
+def test_message_of_the_commit_is_ours():
+    """Title, causes and work ids; nothing that GitHub would act on."""
+    plan = make_plan_result(title="Close #5").plan
+    message = render_message("Close #5, @all", plan, ["b-e1-a1", "a-e1-a1"])
+    assert message.startswith("Close # 5, @ all\n\nbilling-api: `render_invoice` reads")
+    assert message.endswith("\n\nAutofix-Work: a-e1-a1,b-e1-a1\n")
+    assert max(map(len, message.splitlines())) <= 72

@@ -6,7 +6,8 @@ from autofix.change.gate import GateOptions
 from autofix.change.github import GithubClient
 from autofix.change.ids import branch_name, fix_id
 from autofix.change.pr_body import render_marker
-from autofix.change.publish import Change, find_existing_change, import_bundle, publish
+from autofix.change.publish import find_existing_change, publish
+from autofix.change.transfer import AUTHOR_EMAIL, Change, import_bundle, settle
 from autofix.errors import GitError, PolicyViolation
 from tests.unit.change.github_app import GithubApp
 
@@ -40,6 +41,10 @@ class Forge:
         out = subprocess.check_output(["git", "-C", str(self.bare), "show-ref"], text=True)
         return {ref: commit for commit, ref in (line.split() for line in out.splitlines())}
 
+    def tree_of(self, branch: str) -> str:
+        command = ["git", "-C", str(self.bare), "rev-parse", f"refs/heads/{branch}^{{tree}}"]
+        return subprocess.check_output(command, text=True).strip()
+
     def publish(self, **fields):
         self.app.branches = {
             ref.removeprefix("refs/heads/"): commit for ref, commit in self.heads().items()
@@ -57,13 +62,25 @@ def forge(tmp_path, settings, make_repository):
 
 
 def test_same_change_is_published_once(forge):
-    """The judged commit is what the branch holds; a rerun pushes and opens nothing."""
+    """The judged tree is what the branch holds; a rerun pushes and opens nothing."""
     head = forge.work.commit({"app.py": "2\n"})
     first = forge.publish()
-    assert forge.heads()[f"refs/heads/{BRANCH}"] == head
+    assert forge.tree_of(BRANCH) == forge.work.git("rev-parse", f"{head}^{{tree}}")
     assert (first.labels, first.draft) == (("autofix",), True)
     assert forge.publish() == first
     assert len(forge.app.pulls) == 1
+
+
+def test_one_commit_of_ours_is_published(forge):
+    """Author, message and history are ours, the tree is the agent's; the same at every run."""
+    forge.work.commit({"app.py": "2\n"}, message="First\n\nCloses #1")
+    head = forge.work.commit({"app.py": "3\n"}, message="Second @team")
+    forge.publish(message="Return the total\n\nWhy.\n")
+    command = ["git", "-C", str(forge.bare), "log", "--format=%ae %ce %P %B", f"main..{BRANCH}"]
+    log = subprocess.check_output(command, text=True)
+    assert log == f"{AUTHOR_EMAIL} {AUTHOR_EMAIL} {forge.base} Return the total\n\nWhy.\n\n"
+    settled = {settle(forge.work.path, forge.change(message="m"), head) for _ in range(2)}
+    assert len(settled) == 1
 
 
 def test_closed_pull_request_is_returned_and_not_opened_again(forge):

@@ -1,0 +1,140 @@
+"""From the agent's bundle to one commit of ours on the forge.
+
+What is published is a single commit on the base: the tree that was judged, with our author, our
+date and our message. The agent's own commits stay behind.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from autofix.change.git import FSCK, protocol_of, run_git, token_config
+from autofix.change.github import GithubClient
+from autofix.errors import GitError
+from autofix.models import Model
+from autofix.settings import Settings
+
+AUTHOR_NAME = "railway-autofix"
+AUTHOR_EMAIL = "agent@railway-autofix.invalid"
+"""Who every commit of ours is by; whatever else is on a branch is somebody else's."""
+BUNDLE_CAP = 50 << 20
+"""Bytes of a bundle that are looked at."""
+_IMPORTED = "refs/autofix/head"
+_BIG_FILE = {"core.bigFileThreshold": "1m"}
+"""Bigger objects are streamed to disk and never held in memory."""
+
+
+class Change(Model):
+    """What is published, and where to."""
+
+    repository: str
+    """``owner/name``."""
+    base_branch: str
+    """The branch the pull request asks to be merged into."""
+    branch: str
+    """The fix's own branch."""
+    base: str
+    """Commit the work began at."""
+    title: str
+    message: str = ""
+    """Of the published commit; the title when empty."""
+
+
+def import_bundle(
+    bundle: bytes, change: Change, *, settings: Settings, workdir: Path
+) -> tuple[Path, str]:
+    """A bare clone of the repository with the bundle's commits in it, and the newest of them.
+
+    The base was reported from where the agent works, so it has to be on the deployed branch of
+    the forge's own repository.
+    """
+    if len(bundle) > BUNDLE_CAP:
+        raise GitError(f"the agent's commits take {len(bundle)} bytes, more than {BUNDLE_CAP}")
+    url = clone_url(settings, change.repository)
+    repository = workdir / "repository.git"
+    shutil.rmtree(repository, ignore_errors=True)
+    run_git(
+        "clone", "--quiet", "--bare", "--no-tags", "--single-branch",
+        "--branch", change.base_branch, "--", url, str(repository),
+        cwd=workdir,
+        config=token_config(settings.github_url, settings.github_token),
+        protocols=protocol_of(url),
+        timeout=600,
+    )  # fmt: skip
+    _require_ancestor(repository, change)
+    file = workdir / "change.bundle"
+    file.write_bytes(bundle)
+    run_git(
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(file),
+        f"+refs/heads/{change.branch}:{_IMPORTED}",
+        cwd=repository,
+        config={**FSCK, **_BIG_FILE},
+        protocols=("file",),
+    )  # fmt: skip
+    head = run_git("rev-parse", "--verify", f"{_IMPORTED}^{{commit}}", cwd=repository)
+    return repository, head.decode().strip()
+
+
+def settle(repository: Path, change: Change, head: str) -> str:
+    """One commit of ours on the base with the tree of `head`: the same one at every call.
+
+    Its date is that of the agent's newest commit, or the base's if that is later.
+    """
+    dates = run_git("show", "--no-patch", "--format=%ct", head, change.base, cwd=repository)
+    date = f"{max(int(line) for line in dates.split())} +0000"
+    people = {
+        f"GIT_{role}_{field}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for field, value in (("NAME", AUTHOR_NAME), ("EMAIL", AUTHOR_EMAIL), ("DATE", date))
+    }
+    commit = run_git(
+        "commit-tree", f"{head}^{{tree}}", "-p", change.base, "-F", "-",
+        cwd=repository,
+        environment=people,
+        stdin=(change.message or change.title).encode(),
+    )  # fmt: skip
+    settled = commit.decode().strip()
+    trees = run_git("rev-parse", f"{head}^{{tree}}", f"{settled}^{{tree}}", cwd=repository)
+    if len(set(trees.split())) != 1:
+        raise GitError("what was judged is not what would be published")
+    return settled
+
+
+def push(
+    repository: Path, change: Change, commit: str, *, settings: Settings, github: GithubClient
+) -> None:
+    """Push the commit to the fix's branch, unless it is there already.
+
+    Raises:
+        GitError: the branch holds another commit, or the push was refused.
+    """
+    there = github.fetch_branch_head(change.repository, change.branch)
+    if there == commit:
+        return
+    if there is not None:
+        raise GitError(f"branch {change.branch} holds another commit, {there[:12]}")
+    url = clone_url(settings, change.repository)
+    ref = f"refs/heads/{change.branch}"
+    run_git(
+        # the empty lease: only if the branch is still not there
+        "push", "--quiet", "--no-verify", f"--force-with-lease={ref}:", "--", url,
+        f"{commit}:{ref}",
+        cwd=repository,
+        config=token_config(settings.github_url, settings.github_token),
+        protocols=protocol_of(url),
+    )  # fmt: skip
+
+
+def clone_url(settings: Settings, repository: str) -> str:
+    """Where the repository is cloned from and pushed to; holds no secret."""
+    return f"{settings.github_url.rstrip('/')}/{repository}.git"
+
+
+def _require_ancestor(repository: Path, change: Change) -> None:
+    branch = f"refs/heads/{change.base_branch}"
+    try:
+        run_git("merge-base", "--is-ancestor", change.base, branch, cwd=repository)
+    except GitError as error:
+        reason = f"commit {change.base[:12]} is not on branch {change.base_branch}"
+        raise GitError(reason) from error
