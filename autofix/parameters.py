@@ -240,6 +240,35 @@ class ServiceSelection(Parameters):
         return (not self.include or name in self.include) and name not in self.exclude
 
 
+class VerificationParameters(Parameters):
+    """How it is looked again after a merge."""
+
+    warm_up_minutes: float = Field(
+        default=5,
+        ge=0,
+        le=120,
+        title="Warm-up (minutes)",
+        description="How long a deployment is live before it is looked at",
+    )
+    min_requests: int = Field(
+        default=100,
+        ge=1,
+        title="Fewest requests",
+        description="Fewer in either window claim nothing about a service with HTTP",
+    )
+    rollback: bool = Field(
+        default=False,
+        title="Roll back by itself",
+        description="When a fix made it worse: ask Railway for the rollback, once, and never "
+        "across what looks like a migration. Off: it is proposed in a comment",
+    )
+
+    @property
+    def warm_up(self) -> timedelta:
+        """How long a deployment is live before it is looked at."""
+        return timedelta(minutes=self.warm_up_minutes)
+
+
 class Caps(Parameters):
     """Limits that are code. Reaching one ends the run with its name."""
 

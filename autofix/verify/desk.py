@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from autofix.change.github_life import LifeClient
-from autofix.models import PullRequest
+from autofix.change.memo import parse_memo
+from autofix.models import IncidentRecord, PullRequest
 from autofix.verify.comment import MARKER, render_comment
-from autofix.verify.upkeep import NEEDS_HUMAN, OVER, Act, ActKind, OpenFix, find_acts, render_act
+from autofix.verify.upkeep import (
+    NEEDS_HUMAN,
+    OVER,
+    Act,
+    ActKind,
+    OpenFix,
+    decide,
+    find_acts,
+    render_act,
+)
 from autofix.verify.verification import LABELS, Settled, find_outcome
 
 
@@ -42,3 +53,46 @@ def carry_out(forge: LifeClient, fix: OpenFix, act: Act, redact: Callable[[str],
         forge.close_pull(pull.repository, pull.number)
     elif act.kind is ActKind.needs_human:
         forge.add_labels(pull.repository, pull.number, [NEEDS_HUMAN])
+
+
+def tend(
+    forge: LifeClient,
+    pull: PullRequest,
+    records: Sequence[IncidentRecord],
+    now: datetime,
+    redact: Callable[[str], str],
+) -> tuple[Act, ...]:
+    """Read an open pull request, decide what is to be done, and do it.
+
+    Args:
+        forge: the client.
+        pull: one of ours, open.
+        records: what is remembered of incidents.
+        now: the tick.
+        redact: takes secrets out of comments.
+
+    Returns:
+        What was done, and turns of the agent that are to be started.
+    """
+    pull = forge.fetch_pull(pull.repository, pull.number)
+    fix = OpenFix(
+        pull_request=pull,
+        comments=forge.fetch_comments(pull.repository, pull.number),
+        commits=forge.fetch_commits(pull.repository, pull.number),
+        failed_checks=forge.fetch_failed_checks(pull.repository, pull.head_commit or pull.branch),
+        change_requests=forge.fetch_change_requests(pull.repository, pull.number),
+        quiet_since=quiet_since(pull, records),
+    )
+    acts = decide(fix, now)
+    for act in acts:
+        if act.kind is not ActKind.turn:
+            carry_out(forge, fix, act, redact)
+    return acts
+
+
+def quiet_since(pull: PullRequest, records: Sequence[IncidentRecord]) -> datetime | None:
+    """Since when none of a pull request's incidents is in trouble; None while one is, or unknown."""
+    covered = {(memo.fingerprint, memo.episode) for memo in parse_memo(pull.body)}
+    ends = [r.ended_at for r in records if (r.fingerprint, r.episode) in covered]
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None

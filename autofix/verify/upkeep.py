@@ -25,6 +25,8 @@ OVER = "autofix:over"
 """On a pull request that we closed ourselves, because its trouble is over."""
 _MARKER = re.compile(r"<!-- railway-autofix act:([a-z0-9-]+) -->")
 _TURN = re.compile(r"turn-\d+")
+OUR_DOMAIN = "@railway-autofix.invalid"
+"""Whose addresses our commits carry."""
 _MATERIAL_CAP = 6_000
 
 
@@ -68,13 +70,13 @@ class OpenFix(Model):
     is not known."""
 
 
-def decide(fix: OpenFix, our_email: str, now: datetime) -> tuple[Act, ...]:
+def decide(fix: OpenFix, now: datetime) -> tuple[Act, ...]:
     """What is to be done now; empty when nothing is, or when a person said to keep off."""
     labels = set(fix.pull_request.labels)
     if labels & {HOLD, NEVER}:
         return ()
     done = find_acts(fix)
-    acts = [*_over(fix, our_email, now), *_conflict(fix)]
+    acts = [*_over(fix, now), *_conflict(fix)]
     if NEEDS_HUMAN not in labels:
         acts += _answers(fix, done)
     # closing and labelling are done when the forge says so, not when their comment stands
@@ -92,17 +94,17 @@ def render_act(act: Act) -> str:
     return f"<!-- railway-autofix act:{act.name} -->\n{act.text}\n"
 
 
-def is_ours_alone(commits: Iterable[PullCommit], our_email: str) -> bool:
+def is_ours_alone(commits: Iterable[PullCommit]) -> bool:
     """Whether nobody else committed to the branch."""
-    return all(commit.author_email == our_email for commit in commits)
+    return all(commit.author_email.endswith(OUR_DOMAIN) for commit in commits)
 
 
-def _over(fix: OpenFix, our_email: str, now: datetime) -> list[Act]:
+def _over(fix: OpenFix, now: datetime) -> list[Act]:
     since = fix.quiet_since
     if since is None:
         return []
     mark = f"{since:%Y%m%dt%H%M}"
-    alone = is_ours_alone(fix.commits, our_email)
+    alone = is_ours_alone(fix.commits)
     closing = (
         "Without news it is closed after 7 days."
         if alone

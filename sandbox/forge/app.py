@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 
-from sandbox.forge import contents, pulls
+from sandbox.forge import contents, pulls, reviews
 from sandbox.forge.pages import Pages
 from sandbox.forge.rest import Call, Rest
 from sandbox.forge.shapes import user
@@ -38,6 +38,7 @@ class Forge:
             [
                 ("GET", "/user", _get_user),
                 ("GET", "/rate_limit", self._get_rate_limit),
+                *reviews.ROUTES,
                 *contents.ROUTES,
                 *pulls.ROUTES,
             ]

@@ -198,6 +198,14 @@ class Repository:
         """The content of a file."""
         return run_git("--git-dir", self.path, "cat-file", "blob", sha)
 
+    def can_merge(self, base: str, head: str) -> bool:
+        """Whether a merge into a branch would be without conflict."""
+        try:
+            self.git("merge-tree", "--write-tree", f"refs/heads/{base}", head)
+        except GitFailed:
+            return False
+        return True
+
     def merge(self, base: str, head: str, message: str, *, squash: bool = False) -> str:
         """Merge a commit into a branch as a person does; GitFailed on a conflict.
 

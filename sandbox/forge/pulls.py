@@ -125,6 +125,7 @@ def _detailed(call: Call, pull: Pull) -> shapes.Json:
     files = call.repo.repository.files(*call.repo.range_of(pull))
     return {
         **shapes.pull(call.repo, pull, call.url),
+        "mergeable": call.repo.repository.can_merge(pull.base, pull.head_sha),
         "commits": len(call.repo.commits_of(pull)),
         "changed_files": len(files),
         "additions": sum(file.additions for file in files),

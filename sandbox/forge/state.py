@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sandbox.forge.git import Commit, GitFailed, Repository
 
@@ -81,6 +82,8 @@ class Project:
         self.repository = repository
         self.pulls: dict[int, Pull] = {}
         self.labels: dict[str, Label] = {}
+        self.checks: list[dict[str, Any]] = []
+        self.reviews: dict[int, list[Any]] = {}
         self.lock = threading.RLock()
         self._on_push = on_push
         self._last_comment = 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from autofix.change.ids import branch_name, fix_id
-from autofix.change.memo import parse_memo, render_memo
+from autofix.change.memo import render_memo
 from autofix.change.pr_body import render_marker
 from autofix.change.publish import Change, find_existing_change, open_pull_request
 from autofix.detect.incidents import (
@@ -34,15 +34,13 @@ from autofix.models import (
     Window,
 )
 from autofix.parameters import Autonomy
-from autofix.verify.desk import carry_out, post_outcome
+from autofix.verify.desk import post_outcome, tend
 from autofix.verify.facts import group_by_service
-from autofix.verify.upkeep import OpenFix, decide
 from autofix.verify.verification import Settled, find_outcome
 from tests.unit.verify.forge import REPOSITORY, ForgeApp, open_forge
 
 EVERY = timedelta(minutes=10)
 LENGTH = timedelta(minutes=30)
-OURS = "autofix@railway-autofix.invalid"
 
 
 class Line:
@@ -163,27 +161,12 @@ class Line:
                     )
                     post_outcome(forge, settled, str)
                 elif pull.state == "open":
-                    quiet = self._quiet_since(pull.body)
-                    fix = OpenFix(
-                        pull_request=pull,
-                        comments=forge.fetch_comments(REPOSITORY, number),
-                        quiet_since=quiet,
-                    )
-                    for act in decide(fix, OURS, self.now):
-                        carry_out(forge, fix, act, str)
+                    tend(forge, pull, self.store.load(), self.now, str)
                 for comment in self.app.comments.get(number, [])[before:]:
                     self.note(f"comment on #{number}: {_first_line(comment['body'])}")
 
     def _is_time(self, number: int) -> bool:
         return self.now >= self.live[number] + LENGTH
-
-    def _quiet_since(self, body: str) -> datetime | None:
-        covered = {(memo.fingerprint, memo.episode) for memo in parse_memo(body)}
-        records = [r for r in self.store.load() if (r.fingerprint, r.episode) in covered]
-        ends = [record.ended_at for record in records]
-        if not ends or None in ends:
-            return None
-        return max(end for end in ends if end)
 
 
 def trouble(line: Line, *signals: Signal) -> list[Finding]:

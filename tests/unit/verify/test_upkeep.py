@@ -46,7 +46,7 @@ def _read(forge: LifeClient, **fields: Any) -> OpenFix:
 def _tick(forge: LifeClient, now: datetime = NOW, **fields: Any) -> list[Act]:
     """Decide and do what was decided, as one tick does."""
     fix = _read(forge, **fields)
-    acts = list(decide(fix, OURS, now))
+    acts = list(decide(fix, now))
     for act in acts:
         carry_out(forge, fix, act, str)
     return acts
@@ -85,7 +85,7 @@ def test_a_close_that_was_cut_after_its_comment_is_done_at_the_next_tick(
     forge: LifeClient, app: ForgeApp
 ) -> None:
     """The comment stands, the pull request is still open: it is closed without a second comment."""
-    acts = decide(_read(forge, quiet_since=NOW), OURS, NOW + CLOSE_AFTER)
+    acts = decide(_read(forge, quiet_since=NOW), NOW + CLOSE_AFTER)
     for act in acts:
         app.say(1, f"<!-- railway-autofix act:{act.name} -->\n{act.text}")
     said = len(app.comments[1])

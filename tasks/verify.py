@@ -1,0 +1,123 @@
+"""Shells around `autofix.verify`: merged fixes to outcomes, open ones kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from autofix.change.github_life import LifeClient
+from autofix.change.ids import BRANCH_PREFIX
+from autofix.change.memo import parse_memo
+from autofix.detect.findings import find_findings
+from autofix.models import Architecture, Finding, IncidentRecord, Model, PullRequest
+from autofix.observe.observation import Observation
+from autofix.observe.railway import RailwayClient
+from autofix.parameters import Rules, VerificationParameters, WindowParameters
+from autofix.redact import redactor
+from autofix.settings import load_settings
+from autofix.verify.desk import post_outcome, tend
+from autofix.verify.merge import Plan, verify_merge
+from autofix.verify.verification import Settled, Waiting, find_outcome
+from tasks.options import REMOTE
+
+DEPLOYMENTS = 50
+"""Newest deployments of a service among which the one that carries a merge is looked for."""
+
+
+class Fixes(Model):
+    """Our pull requests that are not done with."""
+
+    merged: tuple[PullRequest, ...]
+    """Without an outcome."""
+    open: tuple[PullRequest, ...]
+
+
+class Verified(Model):
+    """What came of one merged fix at this look: an outcome, or what it waits for."""
+
+    pull_request: PullRequest
+    settled: Settled | None = None
+    waiting: Waiting | None = None
+
+
+@task(name="read architecture", task_run_name="read architecture", cache_policy=NO_CACHE, **REMOTE)
+def read_architecture() -> Architecture:
+    """What runs now."""
+    with RailwayClient(load_settings()) as client:
+        return client.fetch_architecture()
+
+
+@task(name="find fixes", task_run_name="find fixes", cache_policy=NO_CACHE, **REMOTE)
+def find_fixes(architecture: Architecture) -> Fixes:
+    """Pull requests of ours in this environment: merged ones without an outcome, and open ones."""
+    repositories = sorted({s.repository for s in architecture.services if s.repository})
+    found: list[PullRequest] = []
+    with LifeClient(load_settings()) as client:
+        for repository in repositories:
+            found += client.find_pull_requests(repository, state="all", head_prefix=BRANCH_PREFIX)
+    here = [pull for pull in found if _is_of(pull, architecture)]
+    return Fixes(
+        merged=tuple(p for p in here if p.merged and find_outcome(p) is None),
+        open=tuple(p for p in here if p.state == "open"),
+    )
+
+
+@task(
+    name="verify merge",
+    task_run_name="verify {pull.repository}#{pull.number}",
+    cache_policy=NO_CACHE,
+    **REMOTE,
+)
+def verify(
+    pull: PullRequest,
+    architecture: Architecture,
+    window: WindowParameters,
+    rules: Rules,
+    verification: VerificationParameters,
+    now: datetime,
+) -> Verified:
+    """Look again at the services of one merged fix, and write what came of it."""
+    settings = load_settings()
+    plan = Plan(
+        window=window.length,
+        step=window.step,
+        warm_up=verification.warm_up,
+        min_requests=verification.min_requests,
+        deployments=DEPLOYMENTS,
+    )
+    with RailwayClient(settings) as railway, LifeClient(settings) as forge:
+        came = verify_merge(
+            railway, forge, architecture, pull, plan, now, detect=lambda o: _detect(o, rules)
+        )
+        if isinstance(came, Waiting):
+            return Verified(pull_request=pull, waiting=came)
+        post_outcome(forge, came, redactor(settings.secret_values()))
+    return Verified(pull_request=pull, settled=came)
+
+
+@task(
+    name="tend pull request",
+    task_run_name="tend {pull.repository}#{pull.number}",
+    cache_policy=NO_CACHE,
+    **REMOTE,
+)
+def tend_open(
+    pull: PullRequest, records: Sequence[IncidentRecord], now: datetime
+) -> tuple[str, ...]:
+    """What was done with one open pull request at this look."""
+    settings = load_settings()
+    with LifeClient(settings) as forge:
+        acts = tend(forge, pull, records, now, redactor(settings.secret_values()))
+    return tuple(act.name for act in acts)
+
+
+def _is_of(pull: PullRequest, architecture: Architecture) -> bool:
+    return any(m.environment_id == architecture.environment_id for m in parse_memo(pull.body))
+
+
+def _detect(observation: Observation, rules: Rules) -> tuple[Finding, ...]:
+    known = [s for s in observation.selected if s.id not in observation.unknown]
+    return find_findings(observation.samples, known, observation.window, rules, observation.step)
