@@ -15,7 +15,8 @@ from typing import Any
 
 import httpx
 
-from sandbox.demo.prefect_api import FINAL, PrefectApi
+from sandbox.demo.closing import OUTCOME_COLUMNS, close_the_loop
+from sandbox.demo.prefect_api import FINAL
 from sandbox.demo.processes import DemoError, Processes
 from sandbox.demo.stack import Model, Stack
 from sandbox.demo.view import View
@@ -60,8 +61,7 @@ def _run(stack: Stack, view: View, *, keep: bool) -> int:
     with view.step("start OpenCode, deploy the flows, start the worker"):
         stack.start_agent(model)
         stack.deploy()
-        monitor = stack.prefect.deployment(MONITOR)["id"]
-        stack.prefect.pause_schedules(monitor)
+        stack.pause_schedules()
         stack.start_worker(model)
     world = World(stack)
     try:
@@ -90,7 +90,10 @@ def _story(stack: Stack, world: World, view: View, model: Model, began: float) -
         rows += [_check_control(world, checks, name, found) for name in CONTROLS]
     with view.step("run the monitor a second time: nothing may be done twice"):
         _second_tick(stack, world, checks, monitor)
-    _show(stack, view, checks, rows, runs, model)
+    verified, outcomes = close_the_loop(stack, world, view, checks)
+    _show(view, rows, [*runs, *verified])
+    view.table("After the merge, seen by the same detector", OUTCOME_COLUMNS, outcomes)
+    _conclude(stack, view, checks, model)
     return 1 if checks.failed else 0
 
 
@@ -107,7 +110,7 @@ def _whole_line(stack: Stack, view: View, monitor: str) -> list[dict[str, Any]]:
         first = prefect.wait(
             prefect.start(monitor, "first tick", _parameters()), RUN_SECONDS, stack.require_alive
         )
-    _require_completed(prefect, first)
+    prefect.require_completed(first)
     with view.step("pull_service_context"):
         pull = _wait_all(stack, PULL, least=1)
     with view.step("generate_fix, one per repository"):
@@ -125,16 +128,10 @@ def _wait_all(stack: Stack, flow: str, least: int) -> list[dict[str, Any]]:
         runs = prefect.runs(deployment)
         if len(runs) >= least and all(run["state_type"] in FINAL for run in runs):
             for run in runs:
-                _require_completed(prefect, run)
+                prefect.require_completed(run)
             return runs
         time.sleep(0.5)
     raise DemoError(f"{flow} did not end within {RUN_SECONDS} s")
-
-
-def _require_completed(_: PrefectApi, run: dict[str, Any]) -> None:
-    if run["state_type"] != "COMPLETED":
-        message = (run.get("state") or {}).get("message") or ""
-        raise DemoError(f"run {run['name']!r} ended as {run['state_type']}: {message}")
 
 
 def _found(stack: Stack) -> dict[str, str]:
@@ -182,7 +179,7 @@ def _second_tick(stack: Stack, world: World, checks: Checks, monitor: str) -> No
     before = world.counts()
     run_id = stack.prefect.start(monitor, "second tick", _parameters())
     run = stack.prefect.wait(run_id, RUN_SECONDS, stack.require_alive)
-    _require_completed(stack.prefect, run)
+    stack.prefect.require_completed(run)
     _wait_all(stack, PULL, least=1)
     _wait_all(stack, FIX, least=1)
     after = world.counts()
@@ -201,17 +198,13 @@ def _parameters() -> dict[str, Any]:
     }
 
 
-def _show(
-    stack: Stack,
-    view: View,
-    checks: Checks,
-    rows: list[list[str]],
-    runs: list[dict[str, Any]],
-    model: Model,
-) -> None:
+def _show(view: View, rows: list[list[str]], runs: list[dict[str, Any]]) -> None:
     columns = ["service", "what it is", "what was found", "pull request", "tests", "reproduction"]
     view.table("What was found, and what came of it", columns, rows)
     view.table("How long each stage took", ["run", "at work", "with start-up"], _times(runs))
+
+
+def _conclude(stack: Stack, view: View, checks: Checks, model: Model) -> None:
     for failure in checks.failed:
         view.console.print(f"[red]✗[/red] {failure}", soft_wrap=True)
     if not checks.failed:

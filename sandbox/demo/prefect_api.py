@@ -80,6 +80,13 @@ class PrefectApi:
             time.sleep(0.5)
         raise DemoError(f"run {run_id} did not end within {seconds:.0f} s")
 
+    def require_completed(self, run: Json) -> Json:
+        """The run itself; DemoError with its reason when it ended badly."""
+        if run["state_type"] != "COMPLETED":
+            message = (run.get("state") or {}).get("message") or ""
+            raise DemoError(f"run {run['name']!r} ended as {run['state_type']}: {message}")
+        return run
+
     def artifact(self, key: str) -> str | None:
         """The newest artifact with this key."""
         body = {"artifacts": {"key": {"any_": [key]}}, "limit": 1}

@@ -17,6 +17,7 @@ from sandbox.demo.prefect_api import PrefectApi
 from sandbox.demo.processes import DemoError, Processes, free_port
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
+SCHEDULED = ("monitor_project_health", "verify_fix")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "OPENCODE_BIN")
 
 
@@ -100,6 +101,11 @@ class Stack:
         )
         if done.returncode:
             raise DemoError(f"the flows could not be deployed:\n{done.stdout}{done.stderr}")
+
+    def pause_schedules(self) -> None:
+        """Let nothing run but what is started by hand."""
+        for flow in SCHEDULED:
+            self.prefect.pause_schedules(self.prefect.deployment(flow)["id"])
 
     def start_worker(self, model: Model) -> None:
         """A process worker that holds the product's settings."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,56 @@ class World:
 
     def pull_requests(self, service: str) -> list[dict[str, Any]]:
         """Every pull request of a service's repository, closed ones too."""
-        url = f"{self._stack.settings['GITHUB_API_URL']}/repos/{self.repository(service)}/pulls"
-        token = self._stack.settings["GITHUB_TOKEN"]
-        answer = self._http.get(
-            url, params={"state": "all"}, headers={"Authorization": f"Bearer {token}"}
-        )
-        found: list[dict[str, Any]] = answer.raise_for_status().json()
+        answer = self._forge("GET", f"/repos/{self.repository(service)}/pulls?state=all")
+        found: list[dict[str, Any]] = answer.json()
         return found
+
+    def comments(self, service: str, number: int) -> list[dict[str, Any]]:
+        """The comments on a pull request, oldest first."""
+        answer = self._forge("GET", f"/repos/{self.repository(service)}/issues/{number}/comments")
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    def merge(self, service: str) -> None:
+        """Merge a service's only pull request, as a person does."""
+        number = self.pull_requests(service)[0]["number"]
+        self._forge("PUT", f"/repos/{self.repository(service)}/pulls/{number}/merge", json={})
+
+    def merge_is_live(self, service: str) -> bool:
+        """Whether a service's newest deployment is of its merge, and serves."""
+        merge = self.pull_requests(service)[0]["merge_commit_sha"]
+        query = (
+            "query ($e: String!, $s: String!) { serviceInstance(environmentId: $e, serviceId: $s)"
+            " { latestDeployment { status meta } } }"
+        )
+        settings = self._stack.settings
+        variables = {
+            "e": settings["RAILWAY_ENVIRONMENT_ID"],
+            "s": self._stack.world["services"][service]["id"],
+        }
+        answer = self._http.post(
+            settings["RAILWAY_API_URL"],
+            headers={"Project-Access-Token": settings["RAILWAY_TOKEN"]},
+            json={"query": query, "variables": variables},
+        )
+        newest = answer.raise_for_status().json()["data"]["serviceInstance"]["latestDeployment"]
+        return bool(newest["status"] == "SUCCESS" and newest["meta"].get("commitHash") == merge)
+
+    def failing_share(self, service: str, requests: int = 60) -> float:
+        """Share of requests through the edge that fail now; over customers with and without records."""
+        edge = self._stack.world["addresses"]["edge"]
+        host = str(self._stack.world["services"][service]["domain"])
+        statuses = [
+            self._http.get(f"{edge}/invoices/{n}", headers={"Host": host}).status_code
+            for n in range(1, requests + 1)
+        ]
+        return sum(status >= 500 for status in statuses) / requests
+
+    def push_url(self, service: str) -> str:
+        """Where a person pushes to."""
+        token = self._stack.settings["GITHUB_TOKEN"]
+        url = f"{self._stack.settings['GITHUB_URL']}/{self.repository(service)}.git"
+        return url.replace("://", f"://x-access-token:{token}@")
 
     def counts(self) -> Counts:
         """Model calls, agent sessions and pull requests until now."""
@@ -84,7 +128,9 @@ class World:
 
     def checkout(self, service: str, branch: str) -> Path:
         """A fresh clone of a service's repository at a branch."""
-        folder = self._stack.root / "checkouts" / f"{service}-{branch.replace('/', '-')}"
+        folders = self._stack.root / "checkouts"
+        folders.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{service}-", dir=folders)) / "clone"
         url = f"{self._stack.settings['GITHUB_URL']}/{self.repository(service)}.git"
         clone = ["git", "clone", "--quiet", "--branch", branch, url, str(folder)]
         subprocess.run(clone, check=True, capture_output=True)
@@ -114,6 +160,13 @@ class World:
             text = str(self.pull_requests(service)).encode()
             found += [f"{service}'s pull request" for secret in secrets if secret in text]
         return found
+
+    def _forge(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """One call of the forge's API, as somebody who may write."""
+        settings = self._stack.settings
+        headers = {"Authorization": f"Bearer {settings['GITHUB_TOKEN']}"}
+        url = f"{settings['GITHUB_API_URL']}{path}"
+        return self._http.request(method, url, headers=headers, **content).raise_for_status()
 
     def _secrets(self) -> list[str]:
         names = ("RAILWAY_TOKEN", "GITHUB_TOKEN", "OPENAI_API_KEY")

@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         began = time.monotonic()
         stack.start_agent(stack.model())
         stack.deploy()
-        stack.prefect.pause_schedules(stack.prefect.deployment("monitor_project_health")["id"])
+        stack.pause_schedules()
         stack.start_worker(stack.model())
         time.sleep(max(0.0, began + 95 - time.monotonic()))
         yield stack
