@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import UUID
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -16,6 +17,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
+from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry
 from prefect.utilities.urls import url_for
 
@@ -88,6 +90,17 @@ def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
             newest = max(runs, key=_created)
             turns[work_id] = _turn(newest, runs, work_id)
     return turns
+
+
+def tell_monitor(labels: dict[str, str | float]) -> None:
+    """Put labels on this run, from which the monitor's next tick reads what it came to.
+
+    The monitor alone writes incident records; a run tells and does not write.
+    """
+    run_id = flow_run.get_id()
+    if run_id is not None:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run_labels(UUID(run_id), dict(labels))
 
 
 def verdict_label(work_id: str) -> str:

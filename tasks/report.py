@@ -25,6 +25,7 @@ from autofix.report import (
 )
 from tasks.artifacts import post_markdown
 from tasks.detect import Detection, Due
+from tasks.dispatch import tell_monitor, verdict_label
 
 SUMMARIES = 40
 """Services that get an artifact of their own at one tick, the affected ones first."""
@@ -63,6 +64,9 @@ def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> N
         text = render_context(context, nonce="")
         post_markdown(f"context-{name}", text, f"Evidence and verdict: {name}")
     post_markdown("verdicts", render_verdicts(contexts, autonomy), "What each service calls for")
+    tell_monitor(
+        {verdict_label(c.incident.work_id): c.verdict.kind.value for c in contexts},
+    )
 
 
 def conclude_tick(observation: Observation, detection: Detection, due: Due) -> State[None]:

@@ -15,11 +15,12 @@ from prefect.states import Completed
 from autofix.change.attach import attach_command
 from autofix.change.render import render_change, render_progress
 from autofix.change.supervisor import FixJob, Progress
-from autofix.models import GateResult, PlanResult, PullRequest, ServiceContext
+from autofix.models import GateResult, PlanResult, PullRequest, ServiceContext, VerdictKind
 from autofix.plan.policy import PolicyResult
 from autofix.plan.render import render_plan
 from autofix.settings import Settings
 from tasks.artifacts import artifact_key, door, post_markdown
+from tasks.dispatch import cost_label, tell_monitor, verdict_label
 from tasks.fix import Done, Fix
 
 
@@ -30,6 +31,10 @@ def report_plan(
     """The plan as people read it."""
     text = render_plan(plan, policy.reasons, contexts)
     post_markdown(f"plan-{fix.fix_id}", text, f"Plan for {fix.repository}")
+    if plan.plan.answer == "insufficient_evidence":
+        # the model may lower the ambition; what it lowers is looked at again when that changes
+        lowered = VerdictKind.insufficient_evidence.value
+        tell_monitor({verdict_label(work_id): lowered for work_id in fix.work_ids})
 
 
 @task(
@@ -39,6 +44,8 @@ def report_change(fix: Fix, done: Done) -> None:
     """What the agent did, and what the gate says; a denied patch is kept here."""
     text = render_change(done.worked.session, done.judged)
     post_markdown(f"change-{fix.fix_id}", text, f"Change in {fix.repository}")
+    share = done.worked.session.cost / len(fix.work_ids)
+    tell_monitor({cost_label(work_id): share for work_id in fix.work_ids})
 
 
 def report_stop(fix: Fix, reason: str, pull_request: PullRequest | None = None) -> State[None]:

@@ -4,11 +4,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import flow
+from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Failed
 
-from tasks.dispatch import Started, fetch_turns, start_run, work_tags
+from autofix.models import VerdictKind
+from tasks.dispatch import (
+    Started,
+    cost_label,
+    fetch_turns,
+    start_run,
+    tell_monitor,
+    verdict_label,
+    work_tags,
+)
 
 pytestmark = [pytest.mark.flow, pytest.mark.usefixtures("prefect_server")]
 
@@ -74,3 +83,16 @@ def test_turns_say_which_attempts_failed_and_which_never_came_to_be() -> None:
     assert turns["w3"].failed_at is not None
     assert turns["w4"].failed_at is None
     assert "w5" not in turns
+
+
+@flow(name="telling")
+def telling(work_id: str) -> None:
+    tell_monitor({verdict_label(work_id): "wait_upstream", cost_label(work_id): 0.25})
+
+
+def test_a_run_tells_what_it_came_to_and_the_monitor_reads_it() -> None:
+    """Verdict and cost by work id, from the labels of the run that had the turn."""
+    with tags(*work_tags(["w6"])):
+        telling("w6")
+    turn = looking(["w6"])["w6"]
+    assert (turn.verdict, turn.cost) == (VerdictKind.wait_upstream, 0.25)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,8 +14,10 @@ from autofix.models import Architecture, Finding, IncidentRecord, Signal, Window
 from autofix.observe.frames import build_frame
 from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps
+from sandbox.forge.app import Forge
 from tasks.detect import Detection, Due, VariableIncidentStore, remember_incidents
 from tests.conftest import NOW
+from tests.sandbox.serving import serve
 
 pytestmark = [pytest.mark.flow, pytest.mark.usefixtures("prefect_server")]
 
@@ -58,6 +62,21 @@ def remembering(observation: Observation, findings: tuple[Finding, ...], cap: in
 
 
 @pytest.fixture
+def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
+    """A forge that knows the services' repositories; the settings name it."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "app.py").write_text("")
+    forge = Forge(tmp_path / "forge", "forge-token-1", lambda *_: None)
+    for name in ("acme/billing-api", "acme/orders-web"):
+        forge.create_repository(name, source, "Import")
+    with serve(forge.app) as address:
+        monkeypatch.setenv("GITHUB_TOKEN", "forge-token-1")
+        monkeypatch.setenv("GITHUB_API_URL", address)
+        yield forge
+
+
+@pytest.fixture
 def observation(make_service: Callable[..., Any]) -> Observation:
     services = (make_service("billing-api"), make_service("orders-web"))
     architecture = Architecture(
@@ -77,6 +96,7 @@ def observation(make_service: Callable[..., Any]) -> Observation:
     )
 
 
+@pytest.mark.usefixtures("forge")
 def test_what_the_cap_cuts_and_what_lost_its_run_is_due_at_the_next_tick(
     observation: Observation, make_finding: Callable[..., Finding]
 ) -> None:
@@ -87,3 +107,18 @@ def test_what_the_cap_cuts_and_what_lost_its_run_is_due_at_the_next_tick(
     second = remembering(observation, findings, cap=5)
     assert {i.service.name for i in second.incidents} == {"billing-api", "orders-web"}
     assert {i.work_id for i in first.incidents} <= {i.work_id for i in second.incidents}
+
+
+def test_without_the_forge_nothing_is_handed_on_and_the_record_says_why(
+    observation: Observation, make_finding: Callable[..., Finding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub cannot be asked: no repair starts, and the incident stays due."""
+    monkeypatch.setenv("GITHUB_TOKEN", "forge-token-1")
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    service = observation.selected[0].model_copy(update={"id": "svc-dark", "name": "dark-api"})
+    alone = replace(observation, selected=(service,))
+    finding = make_finding("dark-api", service_id="svc-dark")
+    due = remembering(alone, (finding,), cap=5)
+    assert due.incidents == ()
+    (record,) = (r for r in due.records if r.service_id == "svc-dark")
+    assert "could not be asked" in record.why
