@@ -48,20 +48,16 @@ class Settings(BaseSettings):
         description="Folder on the OpenCode server under which each fix gets its own",
     )
 
-    autofix_providers: str = Field(
-        default="",
-        description="TOML file with further upstream providers, or other status pages of known ones",
-    )
-    autofix_cache_dir: str = Field(
-        default="",
-        description="Folder in which answers of status pages are kept for some minutes; one of its "
-        "own in the temporary folder when empty",
-    )
-
     github_token: SecretStr | None = None
     github_api_url: str = "https://api.github.com"
     github_url: str = Field(
         default="https://github.com", description="Where clones come from and pushes go"
+    )
+
+    autofix_redaction_key: SecretStr | None = Field(
+        default=None,
+        description="What the tags of redacted values are keyed with; any long random text. "
+        "Without it they change when one of the other secrets does",
     )
 
     def railway_auth(self) -> tuple[Literal["Project-Access-Token", "Authorization"], str]:
@@ -86,6 +82,13 @@ class Settings(BaseSettings):
         """Every secret value in clear, for redaction only."""
         fields = (getattr(self, name) for name in type(self).model_fields)
         return tuple(f.get_secret_value() for f in fields if isinstance(f, SecretStr))
+
+    def redaction_key(self) -> tuple[str, ...]:
+        """What the tags of redacted values are derived from, the same in every process."""
+        if self.autofix_redaction_key is not None:
+            return (self.autofix_redaction_key.get_secret_value(),)
+        ids = (self.railway_project_id, self.railway_environment_id)
+        return (*ids, *sorted(self.secret_values()))
 
 
 _HINTS = {

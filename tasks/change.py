@@ -171,7 +171,7 @@ def collect_commits(
     settings = load_settings()
     with OpencodeClient(settings) as client:
         bundle = fetch_bundle(client, settings, worked.job.workspace)
-    title = plain(redactor(settings.secret_values())(plan.plan.title), cap=100)
+    title = plain(redactor(settings)(plan.plan.title), cap=100)
     change = Change(
         repository=fix.repository,
         base_branch=fix.base_branch,
@@ -229,7 +229,7 @@ def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Do
             done.judged,
             fix.work_ids,
             run_url,
-            redact=redactor(settings.secret_values()),
+            redact=redactor(settings),
         )
         body += render_memo(context.incident for context in contexts) + "\n"
         return open_pull_request(change, body, github=client)
@@ -260,9 +260,9 @@ def _imported(commits: Commits) -> Iterator[tuple[Path, str]]:
 def _prompt(
     fix: Fix, plan: PlanResult, contexts: Sequence[ServiceContext], architecture: str
 ) -> str:
-    secrets = load_settings().secret_values()
-    door = redactor(secrets)
-    nonce = fence_nonce(secrets, contexts)
+    settings = load_settings()
+    door = redactor(settings)
+    nonce = fence_nonce(settings.secret_values(), contexts)
     return render_prompt(
         plan.plan,
         door(architecture),

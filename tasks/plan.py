@@ -52,7 +52,7 @@ def write_plan(
 ) -> PlanResult:
     """One model call for one fix id and evidence digest, whichever run asks."""
     settings = load_settings()
-    door = redactor(settings.secret_values())
+    door = redactor(settings)
     prompt = render_prompt(
         repository,
         door(architecture),

@@ -94,7 +94,7 @@ def verify(
         )
         if isinstance(came, Waiting):
             return Verified(pull_request=pull, waiting=came)
-        post_outcome(forge, came, redactor(settings.secret_values()))
+        post_outcome(forge, came, redactor(settings))
     return Verified(pull_request=pull, settled=came)
 
 
@@ -110,7 +110,7 @@ def tend_open(
     """What was done with one open pull request at this look."""
     settings = load_settings()
     with LifeClient(settings) as forge:
-        acts = tend(forge, pull, records, now, redactor(settings.secret_values()))
+        acts = tend(forge, pull, records, now, redactor(settings))
     return tuple(act.name for act in acts)
 
 

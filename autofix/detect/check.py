@@ -28,7 +28,7 @@ from autofix.observe.observation import (
 )
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import Thresholds
-from autofix.redact import redactor
+from autofix.redact import redact_tree, redactor
 from autofix.report import SignalRow, build_signal_rows
 from autofix.settings import Settings
 
@@ -102,8 +102,8 @@ def report_check(
     check: Check, thresholds: Thresholds, settings: Settings, json_file: Path | None
 ) -> str:
     """Print the tables, write the file, and return the trouble; everything redacted."""
-    redact = redactor(settings.secret_values())
-    result = json.loads(redact(json.dumps(build_result(check), ensure_ascii=False)))
+    redact = redactor(settings)
+    result = redact_tree(build_result(check), redact)
     if json_file is not None:
         _write(json_file, result)
     if check.observation is not None:

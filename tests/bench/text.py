@@ -38,7 +38,7 @@ def _median(run: Callable[[], object]) -> float:
 
 def main() -> None:
     """One line an input; the ratio is to the ordinary log."""
-    rng = random.Random(7)  # noqa: S311 - repeatable input
+    rng = random.Random(7)
     secrets = [f"{rng.getrandbits(128):032x}" for _ in range(8)]
     inputs = {
         "ordinary log": _log(rng, MEGABYTE),

@@ -101,6 +101,18 @@ def test_check_writes_services_and_findings(
     assert "secret-railway-token" not in shown + json.dumps(result)
 
 
+def test_check_writes_a_large_environment_whole(
+    railway: RailwayApp, window: Window, tmp_path: Path
+) -> None:
+    """The cap on lines is one on texts: it does not cut the file, however many services there are."""
+    names = [f"service-{i}" for i in range(120)]
+    railway.services = [instance(name) for name in names]
+    measure(railway, window, **dict.fromkeys(names, 20))
+    status, result = check(tmp_path)
+    assert status == 0
+    assert {s["service"] for s in result["services"]} == set(names)
+
+
 def test_fewer_than_half_read_is_status_one_and_still_written(
     railway: RailwayApp, window: Window, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from autofix.tokens import estimate_tokens
 ROOT = Path(__file__).resolve().parents[2]
 YARDSTICK = ROOT / "tests" / "tokenizer"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-RNG = random.Random(11)  # noqa: S311 - repeatable input
+RNG = random.Random(11)
 
 
 def count_tokens(texts: list[str]) -> list[int]:

@@ -112,7 +112,7 @@ def _noise(count: int, rng: random.Random) -> Iterator[Entry]:
 )
 def test_a_decisive_message_survives_any_number_of_shapes(planted: Entry) -> None:
     """No more than twice the cap is held, what made room is counted, nothing is lost count of."""
-    noise = list(_noise(30_000, random.Random(4)))  # noqa: S311 - repeatable input
+    noise = list(_noise(30_000, random.Random(4)))
     middle = next(i for i, e in enumerate(noise) if e.at >= planted.at)
     templates = build_templates([*noise[:middle], planted, *noise[middle:]], ONSET, READ)
     assert len(templates.found) <= 2 * CAP
@@ -124,7 +124,7 @@ def test_a_decisive_message_survives_any_number_of_shapes(planted: Entry) -> Non
 def test_a_shape_that_made_room_is_not_called_new_when_it_comes_again() -> None:
     """It was seen before the onset, though nothing of it is held any more."""
     old = said("slow start of worker", minute=0)
-    noise = list(_noise(12_000, random.Random(5)))  # noqa: S311 - repeatable input
+    noise = list(_noise(12_000, random.Random(5)))
     again = said("slow start of worker", minute=19.9)
     templates = build_templates([old, *noise, again], ONSET, READ)
     (found,) = [t for t in templates.found if t.shape == "slow start of worker"]

@@ -27,7 +27,7 @@ from tests.unit.change.gate.world import (
 
 LIVE = "live-" + "k7Qz" * 6
 """Stands for a value the agent's shell can read."""
-_rng = random.Random(7)  # noqa: S311 - test data, the same in every run
+_rng = random.Random(7)
 
 
 def _token(length: int, alphabet: str = string.ascii_letters + string.digits) -> str:

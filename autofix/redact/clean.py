@@ -1,0 +1,83 @@
+"""Takes out of a text what hides in it, and cuts its lines, before any rule looks at them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autofix.redact.spans import rx
+from autofix.redact.tags import MARKER
+
+LINE_CAP = 4_000
+"""Characters of a line that are kept; a redacted value counts as one of them."""
+_NOTE_ROOM = 40
+_TOKEN_ROOM = 1_500
+"""A cut goes back to the last blank or quote, as far as this; a word longer than that is no word."""
+
+_ESCAPES = rx(
+    # OSC and its kin with their text, CSI with its numbers, and the choice of a character set;
+    # of any other only the escape itself goes, lest it takes a letter of a secret along
+    r"(?:\x1b[\]PX^_]|\x{9d}|\x{90})[^\x07\x1b\x{9c}\n]{0,1000}(?:\x07|\x1b\\|\x{9c})"
+    r"|(?:\x1b\[|\x{9b})(?:[0-?]{1,100}[ -/]{0,10}[@-~]|[mKHJ])|\x1b[()][AB0-2]"
+)
+_BREAKS = rx(r"\r\n?|[\x{2028}\x{2029}\x{85}]")
+_BLANKS = rx(r"[\x0b\x0c]")
+_HIDDEN = rx(
+    # control characters but tab and newline, soft hyphen, joiners and fillers, bidi, zero width,
+    # annotations, musical format, variation selectors (not the two of emoji) and tags
+    r"[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}"
+    r"\x{180b}-\x{180f}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{3164}\x{feff}"
+    r"\x{ffa0}\x{fff9}-\x{fffb}\x{fe00}-\x{fe0d}\x{1bca0}-\x{1bca3}\x{1d173}-\x{1d17a}"
+    r"\x{e0000}-\x{e0fff}]"
+)
+_ODD = rx(r"[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x7f]")
+_STRONG = rx(r"""[\s"'`][^\s"'`]*\z""")
+_WEAK = rx(r"[,;&{}\[\]()|<>][^,;&{}\[\]()|<>]*\z")
+
+
+def clean(text: str) -> bytes:
+    """The text as UTF-8, without characters that hide and with its lines cut to `LINE_CAP`.
+
+    Every kind of line break becomes a newline; half a surrogate pair becomes a question mark.
+    """
+    data = strip_hidden(text.encode("utf-8", "replace"))
+    if not any(len(line) > LINE_CAP for line in data.split(b"\n")):
+        return data
+    return "\n".join(_cap(line) for line in data.decode().split("\n")).encode()
+
+
+def strip_hidden(data: bytes) -> bytes:
+    """The text without escape sequences, control, bidi, zero-width and tag characters."""
+    if _ODD.search(data) is None:
+        return data
+    data = _drop(_ESCAPES, data)
+    data = _drop(_BLANKS, _drop(_BREAKS, data, b"\n"), b" ")
+    return _drop(_HIDDEN, data)
+
+
+def _drop(pattern: Any, data: bytes, by: bytes = b"") -> bytes:
+    return bytes(pattern.sub(lambda _: by, data))
+
+
+def _cap(line: str) -> str:
+    """The line up to a place where no token is cut in two, and how much was dropped."""
+    if len(line) <= LINE_CAP or _counted(line) <= LINE_CAP:
+        return line
+    keep = line[: LINE_CAP - _NOTE_ROOM]
+    if "«" in keep[keep.rfind("»") + 1 :]:
+        keep = keep[: keep.rfind("«")]
+    at = _last(_STRONG, keep)
+    if len(keep) - at > _TOKEN_ROOM:
+        weak = _last(_WEAK, keep[-_TOKEN_ROOM:])
+        at = len(keep) - _TOKEN_ROOM + weak if weak else at
+    return f"{keep[:at]}… [{len(line) - at} characters dropped]"
+
+
+def _counted(line: str) -> int:
+    markers: list[int] = [match.end() - match.start() for match in MARKER.finditer(line)]
+    return len(line) - sum(markers) + len(markers)
+
+
+def _last(pattern: Any, text: str) -> int:
+    """Where the last match begins, 0 without one."""
+    match = pattern.search(text)
+    return int(match.start()) if match else 0

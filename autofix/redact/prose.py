@@ -1,0 +1,122 @@
+"""Secrets in sentences and commands, where no mark joins the name and the value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autofix.redact.keys import Grade, Key
+from autofix.redact.spans import Span, is_filled, one_of, rx
+from autofix.redact.values import (
+    count_digits,
+    is_placeholder,
+    is_secret,
+    looks_chosen,
+    looks_likely,
+    looks_random,
+)
+
+_NOUN = one_of(
+    "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential",
+    r"api[ _\-]?key", r"access[ _\-]?key", r"secret[ _\-]?key", r"private[ _\-]?key",
+    r"signing[ _\-]?key", r"encryption[ _\-]?key", r"license[ _\-]?key", "requirepass",
+)  # fmt: skip
+_LINKS = (
+    r"(?:[ \t]+(?:is|was|are|of|to|value|provided|given|set|used|supplied|received|got|found|as"
+    r"|now|key|string|with|changed|reset|updated|rotated|generated|new|entered|sent|equals"
+    r"|hash|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]{1,40}[\"'`]?))"
+)
+_SENTENCE = rx(
+    rf"(?i)\b({_NOUN})s?\b[\"'`)]?(?:{_LINKS}{{1,4}}[ \t]*[:=][ \t]*|{_LINKS}{{0,4}}[ \t]+)[\"'`(\[<]?"
+    r"([^\s\x02\"'`<>()\[\]]{6,})"
+)
+_QUOTED = rx(
+    rf"(?i)\b({_NOUN}|identified(?:[ \t]+with[ \t]+[\w.\"'`]+)?[ \t]+by)\b(?:{_LINKS}{{0,3}})[ \t:=]+"
+    r"(?:\\*\"([^\"\n\\]{3,})\\*\"|\\*'([^'\n\\]{3,})\\*'|`([^`\n]{3,})`)"
+)
+_NETRC = rx(
+    r"(?i)\blogin[ \t]+\S+[ \t]+password[ \t]+(\S+)|^//\S+:_password=(\S+)|\b(?:requirepass|masterauth)[ \t]+(\S+)|\"?\bAUTH\b\"?[ \t]+(?:\"?default\"?[ \t]+)?\"?([^\s\"]{6,})\"?[ \t]*\z"
+)
+_SET_PASSWORD = rx(
+    r"(?i)\bSET[ ]+PASSWORD[ ]+FOR[ ]+\S+[ ]*=[ ]*(?:PASSWORD\()?[\"']([^\"'\n]{3,})"
+)
+_PGPASS = rx(r"(?m)^[\w.*\-]+:(?:[0-9]{2,5}|\*):[\w*\-]+:[\w*\-]+:(\S+)$")
+_COMMAND = rx(
+    one_of(
+        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport)\b[^\n|;]*?[ ]-p([^\s\x02\"']{3,})",
+        r"\b(?:mongo|mongosh|mongodump|mongorestore|docker login|podman login|az login|cqlsh|sqlcmd"
+        r"|helm registry login|skopeo login|oras login|influx|ldapsearch|unzip|zip|7z|impala-shell)"
+        r"\b[^\n|;]*?[ ]-(?:p|P|w|a)[ ]?[\"']?([^\s\x02\"'\-][^\s\x02\"']{2,})",
+        r"\bsshpass[ ]+-p[ ]?[\"']?([^\s\x02\"']{3,})",
+        r"\bredis-cli\b[^\n|;]*?[ ]-a[ ]+[\"']?([^\s\x02\"']{3,})",
+        r"\bhtpasswd\b[^\n|;]*?[ ]-\w*b\w*[ ]+\S+[ ]+\S+[ ]+[\"']?([^\s\x02\"']{3,})",
+        r"\bopenssl\b[^\n|;]*?pass:([^\s\x02\"']{3,})",
+        r"\bsmbclient\b[^\n|;]*?[ ]-U[ ]?\S+%([^\s\x02\"']{3,})",
+        r"\becho[ ]+[\"']?([^\s\"'|]{6,})[\"']?[ ]*\|[ ]*(?:sudo[ ]+-S|docker login|passwd)",
+    )
+)
+_CODE = rx(
+    r"(?i)\b(?:(?:verification|security|one[ \-]time|2fa|mfa|otp|login|sign[ \-]?in|auth(?:entication)?"
+    r"|confirmation|access)[ \-](?:code|pin|password|passcode)|otp|your code)(?:[ ]is|[ ]was)?[ ]?[:=]?[ ]\"?([0-9]{4,8})\b"
+)
+_SASL = rx(r"(?i)\bAUTH(?:ENTICATE)?[ ]+(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ ]+([A-Za-z0-9+/=]{8,})")
+_PASSWORD = Key("password", Grade.any)
+_PASSWORDS = (b"pass", b"pwd", b"requirepass", b"identified")
+_PLAIN_WORD = rx(r"[A-Za-z][a-z]*(?:'[a-z]+)?|[A-Z]+")
+
+
+def find_in_prose(data: bytes) -> Iterator[Span]:
+    """``password is x``, ``IDENTIFIED BY 'x'``, ``mysql -px``, netrc and pgpass lines."""
+    for match in _SENTENCE.finditer(data):
+        word = match[2].rstrip(b".,;:!?)]}\"'")
+        if _stands_out(match[1].lower(), word):
+            yield Span(match.start(2), match.start(2) + len(word), _kind(match[1]))
+    for match in _QUOTED.finditer(data):
+        group = 2 if match[2] else 3 if match[3] else 4
+        value, name = match[group], match[1].lower()
+        if _is_quoted_secret(name, value):
+            yield Span(match.start(group), match.end(group), _kind(name))
+    for match in _CODE.finditer(data):
+        yield Span(match.start(1), match.end(1), "one-time-code")
+    for pattern in (_NETRC, _PGPASS, _COMMAND, _SASL, _SET_PASSWORD):
+        for match in pattern.finditer(data):
+            yield from _groups(match)
+
+
+def _groups(match: Any) -> Iterator[Span]:
+    for group, value in enumerate(match.groups(), 1):
+        if value and is_secret(value, _PASSWORD, quoted=True) and not value.startswith(b"-"):
+            yield Span(match.start(group), match.end(group), "password")
+
+
+def _stands_out(name: bytes, word: bytes) -> bool:
+    """Whether a word in a sentence is no word."""
+    if is_filled(word) or is_placeholder(word, quoted=False) or _PLAIN_WORD.fullmatch(word):
+        return False
+    if name.startswith(_PASSWORDS):
+        return looks_likely(word) or looks_chosen(word)
+    return looks_random(word) or (len(word) >= 8 and looks_likely(word) and _mixed(word))  # noqa: PLR2004
+
+
+def _mixed(word: bytes) -> bool:
+    return (
+        count_digits(word) > 0
+        and any(chr(byte).isalpha() for byte in word)
+        and b"/" not in word
+        and b"=" not in word
+    )
+
+
+def _is_quoted_secret(name: bytes, value: bytes) -> bool:
+    if is_filled(value) or is_placeholder(value, quoted=True):
+        return False
+    if name.startswith(_PASSWORDS):
+        return is_secret(value, _PASSWORD, quoted=True)
+    return looks_random(value) or (len(value) >= 8 and looks_likely(value))  # noqa: PLR2004
+
+
+def _kind(name: bytes) -> str:
+    name = name.lower()
+    if name.startswith(_PASSWORDS):
+        return "password"
+    return "api-key" if name.endswith(b"key") else "token" if name == b"token" else "secret"

@@ -1,0 +1,119 @@
+"""Secrets in addresses: users and passwords before hosts, tokens in paths and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autofix.redact.spans import Span, is_filled, rx
+from autofix.redact.values import is_placeholder, looks_random
+
+_URL = rx(r"""(?i)\b([a-z][a-z0-9+.\-]{1,30})(?:://|%3A%2F%2F|:\\/\\/)([^\s\x02"'<>`]+)""")
+_AUTHORITY_END = rx(r"[/?#\\]")
+_HOST = rx(
+    r"@(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.\-]+|\$\{[^}]*\}|\(|<|\x01+)(?:[:/?#,;\\)\]}]|%3A|%2F|\z)"
+)
+_BARE_DSN = rx(r"""([^\s\x02:/"'@=(]+):([^\s\x02"'/]+)@(?:tcp|unix|udp)\(""")
+_ORACLE = rx(r"(?i)jdbc:oracle:[a-z0-9]+:([a-z0-9_$#]{1,60})/([^\s\x02@\"']+)@")
+_CURL_USER = rx(
+    r"(?i)\b(?:curl|wget|http|https|xh)\b[^\n]*?[ \t](?:-u|--user|--proxy-user|-U|-a|--auth)[ =]?\\*[\"']?"
+    r"([^\s\x02:\"']*):([^\s\x02\"']+)"
+)
+_PORT = rx(r":[0-9]{0,5}\z")
+_WEB = {b"http", b"https", b"ws", b"wss"}
+_QUERY = rx(
+    r"(?i)[?&;](?:amp;)?(x-(?:amz|goog|oss|cos)-(?:signature|credential|security-token)|awsaccesskeyid"
+    r"|googleaccessid|signature|sig|code|state|key|hash|hmac|policy|key-pair-id|ticket|samlresponse"
+    r"|samlrequest|assertion|hdnea|hdnts|s|st|se|t|invite|magic|nonce|client_assertion|oauth_\w+"
+    r"|session_state|sid)=([^&\s\x02\"'<>#`;)\]},\\]{6,})"
+)
+_SIGNED = {b"signature", b"sig", b"credential", b"token", b"awsaccesskeyid", b"googleaccessid"}
+_IN_PATH = rx(
+    r"(?i)/(?:reset|reset[-_]?password|password[-_]?reset|verify|verify[-_]?email|confirm|activate"
+    r"|activation|magic|magic[-_]?link|invite|invitation|unsubscribe|token|tokens|share|auth"
+    r"|callback|hook|hooks|webhook|webhooks|feed|ical)/([A-Za-z0-9_\-.=]{20,})"
+)
+_VAR = rx(r"\$?\{?[A-Z_]+\}?")
+_FILLER = {b"x-oauth-basic", b"x-token-auth", b"oauth2", b"x-access-token", b"git", b"_", b"x"}
+
+
+def find_dsns(data: bytes) -> Iterator[Span]:
+    """Passwords of database, broker and web addresses, and tokens in the place of a user."""
+    if b"://" in data or b"%3A%2F%2F" in data or b"%3a%2f%2f" in data or b":\\/\\/" in data:
+        for match in _URL.finditer(data):
+            yield from _userinfo(match)
+    for match in (*_BARE_DSN.finditer(data), *_ORACLE.finditer(data)):
+        yield from _password(match.start(2), match[2])
+    if b" -" in data:
+        for match in _CURL_USER.finditer(data):
+            yield from _password(match.start(2), match[2])
+
+
+def find_in_urls(data: bytes) -> Iterator[Span]:
+    """Signatures, codes and keys of queries, and tokens in paths."""
+    for match in _QUERY.finditer(data):
+        name, value = match[1].lower(), match[2]
+        if is_filled(value) or is_placeholder(value, quoted=True):
+            continue
+        if name.rpartition(b"-")[2] in _SIGNED or looks_random(value):
+            yield Span(match.start(2), match.end(2), "url-secret")
+    for match in _IN_PATH.finditer(data):
+        value = match[1].rstrip(b".")
+        if looks_random(value):
+            yield Span(match.start(1), match.start(1) + len(value), "url-secret")
+
+
+def _userinfo(match: Any) -> Iterator[Span]:
+    scheme, rest = match[1].lower(), match[2]
+    at = match.start(2)
+    end = _userinfo_end(scheme, rest)
+    if end <= 0:
+        return
+    user, mark, password = rest[:end].partition(b":")
+    if b"%3A" in user and not mark:
+        user, mark, password = user.partition(b"%3A")
+    if mark and password:
+        yield from _password(at + len(user) + len(mark), password, scheme)
+    if _is_token(user) or (b"@" in user and not mark):
+        kind = "sentry-dsn" if b"sentry" in rest else "url-user"
+        yield Span(at, at + len(user), kind)
+
+
+def _userinfo_end(scheme: bytes, rest: bytes) -> int:
+    """Where the user and the password end; -1 without them.
+
+    A password may hold any mark. So the last ``@`` with a host behind it counts: within the
+    authority for the web, and up to the query for databases and brokers.
+    """
+    stop = _AUTHORITY_END.search(rest)
+    authority = rest[: stop.start()] if stop else rest
+    whole = rest.partition(b"?")[0]
+    first = (
+        authority
+        if scheme in _WEB or (b"@" in authority and b"@" not in whole[len(authority) :])
+        else whole
+    )
+    odd = b":" in authority and not (scheme in _WEB and _PORT.search(authority))
+    for text in (first, authority, *((whole, rest) if odd else ())):
+        end: int = text.rfind(b"@")
+        while end > 0:
+            if _HOST.match(rest, end):
+                return end
+            end = text.rfind(b"@", 0, end)
+        escaped: int = text.lower().rfind(b"%40")
+        if escaped > 0 and b"@" not in text and b"%3A" in text:
+            return escaped
+    return -1
+
+
+def _password(at: int, password: bytes, scheme: bytes = b"") -> Iterator[Span]:
+    if is_filled(password) or is_placeholder(password, quoted=True) or password in _FILLER:
+        return
+    if _VAR.fullmatch(password) is not None and b"$" in password:
+        return
+    kind = "password" if not scheme or scheme in _WEB else "dsn-password"
+    yield Span(at, at + len(password), kind)
+
+
+def _is_token(user: bytes) -> bool:
+    return not is_filled(user) and user not in _FILLER and looks_random(user)

@@ -1,0 +1,252 @@
+"""Whether the value of a telling name is a secret, or a word, a placeholder, a piece of code."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import lru_cache
+
+from autofix.redact.keys import Grade, Key, read_key, split_words
+from autofix.redact.spans import is_filled, one_of, rx
+
+_PLACEHOLDER = rx(
+    "(?i)"
+    + one_of(
+        r"[*x.•●…_#?\-]+",  # masked, or left open
+        r".{0,40}(?:\*{3,}|•{3,}|●{3,}|\.{3}|…).{0,40}",
+        r"\$\{[^}]*\}?.{0,40}",
+        r"\$\([^)]*\)?",
+        r"\$[a-z_]+(?:->\w+|\.\w+|\[.*)?",
+        r"\$[0-9]{1,2}",
+        r"%[a-z_]+%",
+        r"%(?:\([a-z_]\w*\))?[-+#0-9.]*[sdqvrx+]{1,2}",
+        r"\{\{.*",
+        r"\{(?:[a-z_][\w.]*)?(?:[(\[].*)?(?:![rs])?(?::[^}]{0,8})?\}?",
+        r"(?:[a-z][a-z0-9+.\-]{1,30}://|urn:).*",  # an address: other rules look into it
+        r"<[^<>]*>?",
+        r"&lt;.*",
+        r"\[{1,2}[a-z _-]+\]{0,2}",
+        r"\{.{0,3}\}|%[sd].*|.*(?:%\(\w+\)s|\{[a-z_][\w.]*\}).*",  # a template
+        r"\((?:redacted|filtered|hidden|masked|removed|none|null|empty|unset|not set|set)\)?",
+        r"\?",
+        r"[:@][a-z_]+",
+        r"\$\{?\{.*",
+        r"(?:your|my|insert|enter|put|replace)[-_ ][a-z_ -]*",
+        r".*[-_](?:here|placeholder|goes_here)",
+        r"change[-_ ]?me.{0,4}|changeit|placeholder|example|sample|dummy|todo|tbd|fixme|foobar",
+        r"(?:redacted|filtered|hidden|masked|removed|scrubbed|sanitized|omitted|secure)[\]})>]?",
+        r"x{4,}.*|.*x{8,}.*",
+    )
+)
+_CODE = rx(
+    one_of(
+        r"(?:[A-Za-z_]\w*(?:\.|::|->))*[A-Za-z_]{3,}[0-9]{0,3}[(\[].*",  # a call, an index
+        r"(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*[(\[].*",
+        r"(?:process\.env|os\.environ|import\.meta|ENV|env|secrets|vars?|local|module|config|conf"
+        r"|cfg|settings|self|this|options|opts|args|params|props|request|req|ctx|context|app)"
+        r"(?:[.\[(?]|->).*",
+        r"[a-z_][A-Za-z_]*(?:\??\.[A-Za-z_][A-Za-z_]*)+",
+        r"[&*][a-z_][A-Za-z_.]*",
+        r"(?:await|new|lambda|func|function|async|return|typeof)",
+        r"[A-Za-z_.$]{3,}\{.*",  # an object as it prints itself
+        r"(?:com|org|net|io|dev)\.[a-z][\w./\-]*",
+        r"(?:vault|ssm|sops|op|file|kv|gcp|aws|secretsmanager|arn):.*",
+        r"projects/[^/]+/secrets/.*",
+    )
+)
+_PATH = rx(r"(?:[A-Za-z]:\\|\.{0,2}/|~/)[A-Za-z_.@-][\w.@+-]*(?:[/\\][A-Za-z_.@-][\w.@+-]*)*/?")
+_MEASURE = rx(
+    one_of(
+        r"[-+]?[0-9]+(?:[.,][0-9]+)?(?:e[-+]?[0-9]+)?",
+        r"[-+]?[0-9.,]+ ?(?:[kmgt]?i?b|bytes|chars|ms|us|ns|s|m|h|d|w|y|sec|secs|min|mins|hours|days|%|k|x)",
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]+(?:Z|[-+][0-9:]+)?)?",
+        r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]+)?",
+        r"[0-9]+/[0-9]+",
+        r"v?[0-9]+(?:\.[0-9]+){1,3}(?:-[a-z]+\.?[0-9]*)?",
+    )
+)
+_STATES = frozenset(
+    b"""
+    none null nil undefined nan true false yes no on off ok y n void unset set empty blank unknown
+    n/a na not_set not-set present absent missing required optional needed expected unexpected
+    invalid valid incorrect correct wrong bad good mismatch mismatched rejected refused denied
+    forbidden failed failure failing error errors expired expires expiring revoked rotated rotating
+    refreshed refreshing verified unverified accepted updated changed change reset created deleted
+    generated generating loaded loading found notfound not_found not-found disabled enabled hidden
+    redacted masked filtered removed protected secret secrets password passwords token tokens
+    string str bytes byte int integer number float bool boolean object type any array list dict map
+    text varchar char json uuid date datetime interface struct enum default value values key keys
+    authorization credential credentials creds signature username user pass passwd pwd name id path file url uri header headers body query cookie cookies session bearer basic digest
+    negotiate ntlm oauth oauth2 apikey api_key jwt saml oidc ldap kerberos mtls tls ssl plain
+    md5 scram-sha-256 scram-sha-1 scram_sha_256 trust peer cert scram sha256 sha512 bcrypt argon2
+    argon2id pbkdf2 scrypt hs256 rs256 es256 eddsa aes-256-gcm aes256 development production
+    staging test local prod dev include same-origin omit sensitive too-short too-long strong weak short long
+    """.split()
+)
+"""What is said about a secret or stands for one."""
+_GRAMMAR = frozenset(
+    b"""
+    is was are were be been being has have had does did do must should shall will would can cannot
+    could may might not the a an and or of in at to from for with by as if when then than that this
+    these those it its your you my our we us they but so via per due after before during while
+    because since until unless only also both either neither each every all some more most less
+    too very just already still again no without invalid missing required option options flag flags
+    argument arguments parameter parameters
+    """.split()
+)
+"""Words by which prose is known."""
+_UUID = rx(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_RANDOM = rx(r"[A-Za-z0-9+/=_\-.~%:]{16,}")
+_PARTS = rx(r"[A-Za-z]+|[0-9]+")
+_HEXADECIMAL = rx(r"[0-9a-f]{20,}|[0-9A-F]{20,}")
+_RUNS = rx(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_LIKELY = rx(r"[!-~]{6,200}")
+_LETTERS = rx(r"[A-Za-z][a-z]*|[A-Z]+")
+_IDENTIFIER = rx(r"[A-Za-z_][A-Za-z_.\-]*")
+_NAME = rx(r"_?[A-Za-z]+(?:_[A-Za-z]+)+|_[A-Za-z]+|[A-Za-z]+[A-Z][a-z]+[A-Za-z]*")
+_VOWEL = rx(r"(?i)[aeiouy]")
+_WORD = rx(r"[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,16}")
+_PLAIN = rx(r"[A-Za-z]+-?[0-9]{1,6}|[0-9]+[a-z]{1,6}")
+_NAMED = rx(r"(?:[A-Za-z][\w-]*\.)+[A-Za-z]{2,6}(?::[0-9]+)?")
+_DIGITS = frozenset(b"0123456789")
+_SHORTEST = 3
+_LOOKED_AT = 96
+"""Bytes by which a long value is judged."""
+_MIN_ENTROPY = 2.8
+_MIN_RUNS = 4
+_MEAN_WORD = 3.6
+
+
+def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
+    """Whether a value under such a name has to go."""
+    grade = key.grade
+    if grade is Grade.random and not looks_random(value):
+        return False
+    if is_filled(value) or is_placeholder(value, quoted=quoted):
+        return False
+    if grade in {Grade.any, Grade.scheme, Grade.cookie}:
+        human = key.kind in {"password", "secret"}
+        if not human and _WORD.fullmatch(value) is not None:
+            return False
+        digits = 4 if key.kind == "password" else 6
+        return not _is_measure(value, digits) and len(value) >= _SHORTEST
+    if grade is Grade.digits:
+        return (value.isdigit() and 3 <= len(value) <= 10) or looks_likely(value)  # noqa: PLR2004
+    if grade is Grade.person:
+        return count_digits(value) >= 4  # noqa: PLR2004
+    if grade is Grade.likely:
+        return looks_likely(value) or (key.kind == "password" and looks_chosen(value))
+    return True
+
+
+@lru_cache(maxsize=1024)
+def is_placeholder(value: bytes, *, quoted: bool) -> bool:
+    """Whether a value stands for a secret, or says something about one."""
+    if len(value) > 200:  # noqa: PLR2004
+        return False
+    bare = value.strip(b" ")
+    words = bare.lower().strip(b"._!,").split(b" ")
+    if (words[0] in _STATES and len(words) == 1) or not _GRAMMAR.isdisjoint(words):
+        return True
+    if _PLACEHOLDER.fullmatch(bare) is not None or _is_name(bare):
+        return True
+    if _PATH.fullmatch(bare) is not None and not looks_random(bare.replace(b"/", b"")):
+        return True
+    return not quoted and _CODE.fullmatch(bare) is not None
+
+
+def _is_name(value: bytes) -> bool:
+    """The name of a secret in the place of its value, as in ``token=access_token``."""
+    if _IDENTIFIER.fullmatch(value) is None:
+        return False
+    name = value.decode()
+    words = split_words(name)
+    key = read_key(name) if 1 < len(words) <= len(name) / 3 else None
+    return key is not None and key.grade is Grade.any
+
+
+def reads_as_name(value: bytes) -> bool:
+    """Whether this is a name of several words, as code has them: ``next_page``, ``SecretStr``."""
+    if _NAME.fullmatch(value) is None:
+        return False
+    words = _RUNS.findall(value)
+    mean = sum(map(len, words)) / len(words)
+    return mean >= _MEAN_WORD and all(len(w) < 3 or _VOWEL.search(w) for w in words)  # noqa: PLR2004
+
+
+def looks_chosen(value: bytes) -> bool:
+    """Whether a person could have chosen this as a password: letters and digits, no measure."""
+    digits = count_digits(value)
+    return 6 <= len(value) <= 200 and 0 < digits < len(value) and not _is_measure(value)  # noqa: PLR2004
+
+
+def looks_likely(value: bytes) -> bool:
+    """Whether this could be a password or more: no word, no name, no measure."""
+    if _LIKELY.fullmatch(value) is None or _is_measure(value, digits=99):
+        return False
+    if _PLAIN.fullmatch(value) or _NAMED.fullmatch(value) or b"://" in value:
+        return False
+    has_digit = count_digits(value) > 0
+    has_letter = any(chr(byte).isalpha() for byte in value)
+    has_symbol = any(byte in b"!@#$%^&*?~" for byte in value)
+    return (has_digit and has_letter and not _is_slug(value)) or (has_letter and has_symbol)
+
+
+def looks_random(value: bytes) -> bool:
+    """Whether this was drawn and not written: an opaque run that no words make up."""
+    value = value[:_LOOKED_AT]
+    if (
+        _RANDOM.fullmatch(value) is None
+        or value.startswith(b"0x")
+        or _UUID.fullmatch(value) is not None
+    ):
+        return False
+    if _is_slug(value) or _is_measure(value, digits=99):
+        return False
+    runs = _RUNS.findall(value)
+    words = [run for run in runs if run.isalpha()]
+    hexadecimal = _HEXADECIMAL.fullmatch(value) is not None
+    return (
+        len(runs) >= _MIN_RUNS
+        and (hexadecimal or sum(map(len, words)) < _MEAN_WORD * len(words))
+        and entropy(value) >= _MIN_ENTROPY
+    )
+
+
+def count_digits(value: bytes) -> int:
+    """How many of the bytes are digits."""
+    return sum(byte in _DIGITS for byte in value)
+
+
+def entropy(value: bytes) -> float:
+    """Bits a byte, by how often each occurs in it."""
+    total = len(value)
+    counts = Counter(value).values()
+    return -sum(n / total * math.log2(n / total) for n in counts) if total else 0.0
+
+
+def _is_measure(value: bytes, digits: int = 4) -> bool:
+    """A number, a size, a time, a version; digits alone from so many on may be a secret."""
+    if value.isdigit():
+        return len(value) < digits
+    return _MEASURE.fullmatch(value.lower()) is not None
+
+
+def _is_slug(value: bytes) -> bool:
+    """Words and numbers joined by marks, as in ``cache-users-v1``."""
+    parts = [part for part in _split(value) if part]
+    return all(
+        part.isdigit() or _LETTERS.fullmatch(part) is not None or _is_numbered(part)
+        for part in parts
+    )
+
+
+def _is_numbered(part: bytes) -> bool:
+    pieces = len(_PARTS.findall(part))
+    return (pieces <= 2 and len(part) <= 12) or (pieces == 3 and len(part) <= 9)  # noqa: PLR2004
+
+
+def _split(value: bytes) -> list[bytes]:
+    for mark in b"-./:_+=~%":
+        value = value.replace(bytes((mark,)), b" ")
+    return value.split(b" ")
