@@ -29,9 +29,7 @@ _INFRASTRUCTURE_FOLDERS = {
     "kustomize", "argocd", "flux",
 }  # fmt: skip
 _DECLARATIVE = {".y", ".yml", ".yaml", ".json", ".j2", ".tpl", ".sh", ".cfg", ".ini", ".toml"}
-_KUBERNETES = re.compile(
-    r"(?m)^apiVersion:\s*\S+[\s\S]*^kind:\s*\S+|^kind:\s*\S+[\s\S]*^apiVersion:\s*\S+"
-)
+_KUBERNETES = (re.compile(r"(?m)^apiVersion:\s*\S"), re.compile(r"(?m)^kind:\s*\S"))
 _CLOUD = re.compile(r"AWSTemplateFormatVersion|AWS::Serverless|deploymentTemplate\.json#")
 _PLATFORM = (
     "railway.json", "railway.toml", "nixpacks.toml", "railpack.json", "procfile*", "fly*.toml",
@@ -108,9 +106,13 @@ def _is_infrastructure(edit: Edit) -> bool:
     if path.suffix not in _DECLARATIVE:
         return False
     texts = (edit.old, edit.new or "")
-    if path.suffix in {".yml", ".yaml"} and any(_KUBERNETES.search(text) for text in texts):
+    if path.suffix in {".yml", ".yaml"} and any(_is_kubernetes(text) for text in texts):
         return True
     return bool(_INFRASTRUCTURE_FOLDERS & set(path.parts[:-1])) or any(map(_CLOUD.search, texts))
+
+
+def _is_kubernetes(text: str) -> bool:
+    return all(mark.search(text) for mark in _KUBERNETES)
 
 
 def _judge_platform(edit: Edit, options: GateOptions) -> Iterator[Denial]:

@@ -80,7 +80,8 @@ _DOTNET = _Language(
     skip=r"\bSkip\s*=|\[(?:\w+\.)*(?:Ignore|Explicit|Skip\w*)\b|\bAssert\.(?:Ignore|Inconclusive|Pass)\b|\bSkip\.(?:If|IfNot)\b",
 )
 _RUST = _Language(
-    start=r"#\[(?:\w+::)*(?:test|rstest|test_case|proptest|wasm_bindgen_test)\b[^\n]*\](?:\s*#\[[^\n]*\])*\s*(?:pub\s+)?(?:async\s+)?fn\s+(?P<name>\w+)",
+    start=r"#\[(?:\w+::)*(?:test|rstest|test_case|proptest|wasm_bindgen_test)\b[^\]\n]{0,200}\]"
+    r"(?:\s*#\[[^\]\n]{0,200}\]){0,6}\s*(?:pub\s+)?(?:async\s+)?fn\s+(?P<name>\w+)",
     assertion=r"\b(?:debug_)?assert\w*!|\bprop_assert\w*!|\bpanic!|#\[should_panic|\.expect_err\(|\.unwrap_err\(",
     weak=r"\bassert_ne!|\bassert!\s*\(\s*[\w.]+\.(?:is_ok|is_some|is_err)\(\)\s*\)|\bpanic!",
     skip=r"#\[ignore\b|#\[cfg_attr\([^\n]*ignore|#!?\[cfg\((?:any\(\)|FALSE|false|not\(test\))",

@@ -23,10 +23,22 @@ _ODD_SOURCE = re.compile(
 )
 
 
+_COPIED = {
+    "node_modules", "bower_components", "jspm_packages", "site-packages", "dist-packages", ".venv",
+    "venv", "vendor", "pods", "carthage", "third_party", ".eggs",
+}  # fmt: skip
+
+
 def judge_dependencies(edits: Sequence[Edit], options: GateOptions) -> Iterator[Denial]:
     """Every manifest and every lock file."""
     for edit in edits:
-        if is_lock_file(edit.path):
+        copied = _COPIED & set(edit.path.lower().split("/")[:-1])
+        if copied:
+            reason = (
+                f"The code of a dependency lies there ({min(copied)}): it comes by its manifest."
+            )
+            yield denial("dependency", edit.path, reason)
+        elif is_lock_file(edit.path):
             yield from judge_lock_file(edit, options)
         elif find_reader(edit.path) is not None:
             yield from _judge_manifest(edit, options)

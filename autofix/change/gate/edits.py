@@ -104,7 +104,7 @@ def read_edits(objects: Objects, changes: Sequence[Change], max_bytes: int) -> l
         if mode in _FILES
     }
     small = [o.id for o in objects.describe(sorted(wanted)) if o.size <= max_bytes]
-    contents = objects.read(small)
+    contents = objects.read(small) if small else {}
     return [
         Edit(change, contents.get(change.old_blob), contents.get(change.blob)) for change in changes
     ]

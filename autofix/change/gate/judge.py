@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +27,9 @@ _LOCK_FILE_BYTES = 10_000_000
 _MOST_DENIALS = 50
 _MOST_CHANGES = 2_000
 """Files of one commit that are looked at, whatever the options allow."""
+
+_READ_CHANGES = 200
+"""Files of one commit whose contents are judged too."""
 
 Rule = Callable[[Sequence[Edit], GateOptions], Iterator[Denial]]
 _RULES: tuple[Rule, ...] = (
@@ -84,9 +88,10 @@ def _judge_range(objects: Objects, base: str, head: str, options: GateOptions) -
     commits = history.read_commits(objects, ids)
     denials = list(history.judge_history(commits, base))
     denials += secrets.judge_messages(commits, options)
+    until = time.monotonic() + options.max_seconds
     for commit in commits:
         if len(commit.parents) == 1 and len(denials) <= _MOST_DENIALS:
-            denials += _judge_commit(objects, commit.parents[0], commit.id, options)
+            denials += _judge_commit(objects, commit.parents[0], commit.id, options, until)
     changes = objects.changes(base, head)
     if len(changes) > _MOST_CHANGES:
         return _result(base, head, [*denials, _too_many(changes, options)])
@@ -100,7 +105,7 @@ def _judge_range(objects: Objects, base: str, head: str, options: GateOptions) -
 
 
 def _judge_commit(
-    objects: Objects, parent: str, commit: str, options: GateOptions
+    objects: Objects, parent: str, commit: str, options: GateOptions, until: float
 ) -> Iterator[Denial]:
     changes = objects.changes(parent, commit)
     if not changes:
@@ -111,8 +116,14 @@ def _judge_commit(
         return
     if any(change.old_mode == ABSENT for change in changes):
         yield from paths.judge_collisions(changes, objects.paths(commit))
+    if len(changes) > max(_READ_CHANGES, options.max_files):
+        yield _too_many(changes, options)
+        yield from paths.judge_paths(read_edits(objects, changes, max_bytes=0), options)
+        return
     edits = _read(objects, changes, options)
     for rule in _RULES:
+        if time.monotonic() > until:
+            raise GitError(f"it took longer than {options.max_seconds:g} s")
         yield from rule(edits, options)
 
 

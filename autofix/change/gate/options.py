@@ -23,6 +23,8 @@ class GateOptions(Model):
     max_file_bytes: int = 1_000_000
     max_line_chars: int = 4_000
     """Of an added line: what nobody can read, nobody can review."""
+    max_seconds: float = 120
+    """Of judging; what takes longer is denied."""
     planned_files: tuple[str, ...] = ()
     """Files that the plan names; a few kinds may be changed only then."""
     dependencies: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from autofix.change.gate.edits import ABSENT, Edit, denial, listed
 from autofix.change.gate.objects import Change
 from autofix.change.gate.options import GateOptions
 from autofix.change.gate.protected import protected_kind
-from autofix.change.gate.unicode import find_hidden
+from autofix.change.gate.unicode import find_hidden, find_look_alikes, to_latin
 from autofix.models import Denial
 
 _DEPTH = 40
@@ -49,6 +49,8 @@ def _name_problem(path: str) -> str | None:
         return "is not UTF-8"
     if find_hidden(path) or _FORBIDDEN.search(path):
         return "holds characters that hide or mislead"
+    if any(find_look_alikes(path, frozenset())):
+        return "mixes letters of two alphabets that look the same"
     parts = path.split("/")
     if len(parts) > _DEPTH or len(encoded) > _PATH_BYTES:
         return "is longer than every system can take"
@@ -124,4 +126,4 @@ def _is_below(path: str, root: str) -> bool:
 
 def _fold(path: str) -> str:
     readable = path.encode(errors="replace").decode()
-    return unicodedata.normalize("NFKC", readable).casefold()
+    return to_latin(unicodedata.normalize("NFKC", readable)).casefold()

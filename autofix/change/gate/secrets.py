@@ -151,7 +151,7 @@ def _shaped(text: str, known: str) -> list[str]:
     return [
         f"a credential ({kind})"
         for kind, rule in _COMPILED
-        if any(match[0] not in known for match in rule.finditer(text))
+        if any(match[0] not in known and "EXAMPLE" not in match[0] for match in rule.finditer(text))
     ]
 
 

@@ -84,6 +84,11 @@ def find_look_alikes(text: str, known: frozenset[str]) -> Iterator[str]:
             yield word
 
 
+def to_latin(text: str) -> str:
+    """With the Latin letter in place of each look-alike."""
+    return "".join(_LOOK_ALIKE.get(character, character) for character in text)
+
+
 def _misleads(word: str, known: frozenset[str]) -> bool:
     letters = [character for character in word if character.isalpha()]
     for spelled in (_LOOK_ALIKE.get, _fold):

@@ -163,7 +163,8 @@ _PATHS = (
     _deny("a deleted workflow", "protected", ".github/workflows/ci.yml", {".github/workflows/ci.yml": None}),
     _deny_all("a workflow that moves away", {("protected", ".github/workflows/ci.yml")}, _run(lambda w: (w.git("mv", ".github/workflows/ci.yml", "billing/ci.yml"), w.commit()))),
     _deny_all("a workflow in other letters", {("protected", ".GitHub/Workflows/x.yml"), ("collision", ".GitHub/Workflows/x.yml")}, _index("100644", ".GitHub/Workflows/x.yml", WORKFLOW.encode())),
-    _deny_all("a workflow in wide letters", {("protected", ".\uff47ithub/workflows/x.yml"), ("collision", ".\uff47ithub/workflows/x.yml")}, _index("100644", ".\uff47ithub/workflows/x.yml")),
+    _deny_all("a workflow in wide letters", {("protected", ".\uff47ithub/workflows/x.yml"), ("path", ".\uff47ithub/workflows/x.yml"),
+            ("collision", ".\uff47ithub/workflows/x.yml")}, _index("100644", ".\uff47ithub/workflows/x.yml")),
     _deny_all("a workflow with a dot behind", {("path", ".github./workflows/x.yml"), ("protected", ".github./workflows/x.yml")}, _index("100644", ".github./workflows/x.yml")),
     _deny_all("a workflow with an ignorable letter", {("path", ".git\u200chub/workflows/x.yml"), ("protected", ".git\u200chub/workflows/x.yml")}, _index("100644", ".git\u200chub/workflows/x.yml")),
     _deny("CODEOWNERS in docs", "protected", "docs/CODEOWNERS", {"docs/CODEOWNERS": "* @me\n"}),
@@ -191,6 +192,8 @@ _PATHS = (
     _deny("a stream of another file", "path", "billing/app.py:x", _index("100644", "billing/app.py:x")),
     _deny("a device", "path", "billing/aux.py", _index("100644", "billing/aux.py")),
     _deny("an option for a name", "path", "billing/-rf", _index("100644", "billing/-rf")),
+    _deny_all("names of two alphabets", {("path", "billing/s\u0435ttings.py"), ("collision", "billing/s\u0435ttings.py")}, {"billing/s\u0435ttings.py": "A = 1\n"}),
+    _deny_all("a name of look-alikes", {("collision", "billing/\u0430\u0440\u0440"), ("collision", "billing/app")}, {"billing/app": "x\n", "billing/\u0430\u0440\u0440": "x\n"}),
     _deny("names that differ in case", "collision", "billing/DB.py", _run(_case_collision)),
 )  # fmt: skip
 
@@ -345,6 +348,7 @@ _NAMED = {"dependencies": ("lru-cache",)}
 _SUPPLY = (
     _deny("a package nobody planned", "dependency", NPM, {NPM: json.dumps(PACKAGE_WITH_PACKAGE, indent=2)}),
     _deny("another package than planned", "dependency", NPM, {NPM: _package(dependencies={"express": "^4.19.2", "lru_cache_": "^10"})}, **_NAMED),
+    _deny("the code of a package", "dependency", "web/node_modules/x/index.js", {"web/node_modules/x/index.js": "1\n"}),
     _deny("a newer version nobody planned", "dependency", NPM, {NPM: _package(dependencies={"express": "^5"})}),
     _deny("a package from git", "dependency-source", NPM, {NPM: _package(dependencies={"express": "^4.19.2", "lru-cache": "github:me/lru-cache"})}, **_NAMED),
     _deny("a package by address", "dependency-source", NPM, {NPM: _package(dependencies={"express": "^4.19.2", "lru-cache": "https://x.example/l.tgz"})}, **_NAMED),

@@ -126,6 +126,7 @@ PASSING = (
     _pass("settings by name", {"billing/settings.py": 'import os\n\nDATABASE_URL = os.environ["DATABASE_URL"]\npassword = os.environ.get("DB_PASSWORD", "")\ntoken = request.headers["Authorization"]\nAPI_KEY = settings.api_key\n'}),
     _pass("a local address changes", {"billing/settings.py": 'DATABASE_URL = "postgres://app:app@localhost:5432/app?pool_size=20"\n'}),
     _pass("test credentials that are none", {"billing/tests/test_login.py": 'def test_login(client):\n    assert client.post("/login", password="correct-horse-battery", token="test-token-12345").status == 200\n'}),
+    _pass("a key from the documentation", {"README.md": "# Shop\n\nSet `AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE`.\n"}),
     _pass("hashes and ids", {"billing/fixtures.py": 'ETAG = "' + "0123456789abcdef" * 4 + '"\nID = "123e4567-e89b-12d3-a456-426614174000"\nIMAGE = "sha256:' + "ab" * 32 + '"\n'}),
     _pass("the number of workers", {"billing/Dockerfile": DOCKERFILE.replace('"-w", "1"', '"-w", "4", "--max-requests", "1000"')}),
     _pass("a plain variable in the image", {"billing/Dockerfile": DOCKERFILE.replace("USER 10001", "ENV PYTHONUNBUFFERED=1\nUSER 10001")}),

@@ -239,3 +239,30 @@ def test_huge_trees_and_blobs_are_not_read(repository, base):
     repository.commit({"svc/app.py": "a = 3\n"})
     assert ("size", "") in _rules(repository, base)
     assert time.process_time() - began < 20, "it was read after all"
+
+
+def test_judging_ends(repository, base):
+    """What takes too long is denied, as an error."""
+    head = repository.commit({"svc/app.py": "a = 2\n"})
+    result = judge(repository.path, base, head, GateOptions(max_seconds=-1))
+    assert [denial.rule for denial in result.denials] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("Test.java", "@Test "), ("a.test.js", "it('a' "), ("a_test.go", "func Test("),
+        ("x.js", "curl | "), ("x.py", "a://b:c"), ("s.rb", "it 'a"), ("x.yaml", "apiVersion: a\n"),
+        ("Dockerfile", "RUN a \\\n"), ("package.json", "["), ("test_a.py", "("),
+        ("x.txt", "password = '"), ("a_test.rs", "#[test] "), ("requirements.txt", "a" * 50), ("b_test.rs", "#[test]\n#[a] "),
+        ("b.test.ts", "expect(true).to"), ("pom.xml", "exec {"), ("a.sql", "a" * 3_999), ("t.php", "#[Test "),
+        ("x.sh", "powershell a -e "), ("go.sum", "https://a.b/c "), ("b_test.cs", "[Fact] "), ("c.py", "\\u0430a"),
+    ],
+)  # fmt: skip
+def test_hostile_text_is_judged_in_time(repository, base, name, line):
+    """No rule takes longer than its text is worth, whatever is repeated in it."""
+    folded = "\n".join([line * (4_000 // len(line))] * 60)
+    head = repository.commit({f"svc/{name}": folded})
+    began = time.process_time()
+    judge(repository.path, base, head, OPTIONS)
+    assert time.process_time() - began < 15, "a rule is quadratic"
