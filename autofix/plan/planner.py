@@ -37,6 +37,13 @@ class LangChainPlanner:
             options["base_url"] = settings.openai_base_url
         self._chat = _build_chat(settings.autofix_model, options)
 
+    def say(self, text: str) -> str:
+        """The model's plain answer to a few words; ModelError as `plan`."""
+        try:
+            return str(self._chat.invoke([("user", text)]).text)
+        except Exception as error:
+            raise _translate(error, self._model_name) from error
+
     def plan(self, prompt: str) -> PlanResult:
         """One model call; ModelError says what went wrong and whether to try again."""
         structured = self._chat.with_structured_output(
