@@ -379,6 +379,8 @@ class Verdict(Model):
 
     kind: VerdictKind
     reason: str
+    action: str = ""
+    """The exact thing to do, for a person; empty where an agent goes on."""
     evidence: tuple[str, ...] = ()
     """Ids of the evidence items it rests on."""
 

@@ -141,6 +141,8 @@ def render_context(context: ServiceContext, nonce: str) -> str:
         render_summary(service, context.summary),
         f"Verdict: {verdict.kind.value}: {_line(verdict.reason)}{cited}",
     ]
+    if verdict.action:
+        parts.append(f"To do: {_line(verdict.action)}")
     if context.evidence:
         parts.append(render_evidence(context.evidence, nonce))
     return "\n\n".join(parts)

@@ -48,6 +48,16 @@ class Settings(BaseSettings):
         description="Folder on the OpenCode server under which each fix gets its own",
     )
 
+    autofix_providers: str = Field(
+        default="",
+        description="TOML file with further upstream providers, or other status pages of known ones",
+    )
+    autofix_cache_dir: str = Field(
+        default="",
+        description="Folder in which answers of status pages are kept for some minutes; one of its "
+        "own in the temporary folder when empty",
+    )
+
     github_token: SecretStr | None = None
     github_api_url: str = "https://api.github.com"
     github_url: str = Field(
