@@ -36,7 +36,7 @@ def examine(
         ask_models: let both models answer one word.
     """
     checks, architecture = check_railway(settings, lambda: RailwayClient(settings), now)
-    checks += _forge(settings, architecture)
+    checks += check_repositories(settings, architecture)
     checks += check_planner(settings, ask=ask_models)
     checks += check_agent(settings, ask=ask_models)
     checks += check_prefect(environment, now)
@@ -69,7 +69,8 @@ def print_table(checks: Sequence[Check], console: Console) -> None:
         console.print("Everything is as it should be.")
 
 
-def _forge(settings: Settings, architecture: Architecture | None) -> Iterator[Check]:
+def check_repositories(settings: Settings, architecture: Architecture | None) -> Iterator[Check]:
+    """What the GitHub token may do in the repositories of the watched services."""
     services = architecture.services if architecture else ()
     repositories = [s.repository for s in services if s.repository]
     todo = "put a GitHub token into GITHUB_TOKEN"
