@@ -8,6 +8,7 @@ from typing import Any
 from prefect import task
 
 from autofix.change.github import GithubClient
+from autofix.investigate.charts import build_charts
 from autofix.investigate.evidence import build_evidence, gather
 from autofix.investigate.providers import load_providers
 from autofix.investigate.status import StatusReader, status_folder
@@ -60,4 +61,10 @@ def pull_context(
     )
     unknown = gathered.summary.unknown
     summary = gathered.summary.model_copy(update={"unknown": unknown and door(unknown)})
-    return ServiceContext(incident=incident, summary=summary, evidence=evidence, verdict=verdict)
+    return ServiceContext(
+        incident=incident,
+        summary=summary,
+        evidence=evidence,
+        verdict=verdict,
+        charts=build_charts(gathered.observation, incident),
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
+from prefect.runtime import flow_run
 
 from autofix.change.ids import fix_id
 from autofix.models import PlanResult, ServiceContext
@@ -14,9 +15,12 @@ from autofix.parameters import Caps
 from autofix.plan.planner import LangChainPlanner
 from autofix.plan.policy import PolicyResult, judge_plan
 from autofix.plan.prompt import PROMPT_VERSION, render_prompt
+from autofix.plan.spending import Prices
+from autofix.plan.writing import write_plan as ask_for_plan
 from autofix.redact import redactor
 from autofix.settings import load_settings
 from tasks.options import REMOTE, make_key
+from tasks.spending import Ledger
 
 
 def _fix_id(contexts: Sequence[ServiceContext]) -> str:
@@ -50,7 +54,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
 def write_plan(
     repository: str, contexts: list[ServiceContext], architecture: str, caps: Caps
 ) -> PlanResult:
-    """One model call for one fix id and evidence digest, whichever run asks."""
+    """One plan for one fix id and evidence digest, whichever run asks; what it cost is on the run."""
     settings = load_settings()
     door = redactor(settings)
     prompt = render_prompt(
@@ -61,7 +65,18 @@ def write_plan(
         nonce=fence_nonce(settings.secret_values(), contexts),
         max_tokens=caps.plan_input_tokens,
     )
-    return LangChainPlanner(settings).plan(prompt)
+    run_id = flow_run.get_id()
+    assert run_id is not None  # noqa: S101 - a task of a flow
+    ledger = Ledger(run_id, caps)
+    return ask_for_plan(
+        LangChainPlanner(settings, output_tokens=caps.plan_output_tokens),
+        prompt,
+        contexts,
+        caps,
+        prices=Prices(settings.autofix_price_input, settings.autofix_price_output),
+        reserve=ledger.reserve,
+        settle=ledger.settle,
+    )
 
 
 @task(name="judge plan", task_run_name="judge plan for {repository}")

@@ -63,5 +63,5 @@ def _escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = text.replace("@", f"@{_BREAK}").replace("://", f":{_BREAK}//")
     text = re.sub(r"(?i)\b(www)\.", rf"\1{_BREAK}.", text)
-    text = re.sub(r"#(?=\d)", f"#{_BREAK}", text)
+    text = re.sub(r"(?<!&)#(?=\d)", f"#{_BREAK}", text)  # not that of a break
     return re.sub(r"(?i)\b(gh)-(?=\d)", rf"\1-{_BREAK}", text)

@@ -32,9 +32,10 @@ from autofix.models import Architecture, EvidenceItem, Finding, Incident, Servic
 from autofix.observe.observation import Observation, summarise
 from autofix.observe.railway import RailwayClient
 
-FINDINGS, PLATFORM = "findings", "platform"
+FINDINGS, PLATFORM, EARLIER = "findings", "platform", "earlier attempts"
 _ORDER = (
-    FINDINGS, logs.SOURCE, changes.BUILD, http.SOURCE, code.CODE, upstreams.SOURCE, runs.SOURCE, network.DNS,
+    FINDINGS,
+    EARLIER, logs.SOURCE, changes.BUILD, http.SOURCE, code.CODE, upstreams.SOURCE, runs.SOURCE, network.DNS,
     peers.SOURCE, resources.METRICS, resources.DATABASES, changes.SOURCE, code.DIFF, network.FLOWS,
     resources.VOLUMES, PLATFORM, code.GUIDE,
 )  # fmt: skip
@@ -185,6 +186,9 @@ def _assemble(case: Case, observation: Observation, found: dict[str, Sourced[Any
     )
     drafts = [_findings_draft(case), *(d for sourced in found.values() for d in sourced.drafts)]
     drafts += [d for d in (peers.draft_peers(case, talking, neighbours),) if d is not None]
+    if case.incident.earlier:
+        tried = "\n".join(case.incident.earlier)
+        drafts.append(case.draft(EARLIER, "what was tried before and what came of it", tried))
     if trouble:
         drafts.append(case.draft(PLATFORM, "Railway says of itself", trouble))
     (summary,) = (s for s in summarise(observation) if s.service_id == case.service.id)

@@ -6,6 +6,7 @@ model is asked after this and may only lower it, to ``insufficient_evidence``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from autofix.investigate.case import MISSING
@@ -13,6 +14,9 @@ from autofix.investigate.facts import Facts
 from autofix.investigate.rules import elsewhere, nothing, operate, unknown
 from autofix.investigate.rules.common import Cite, Rule, full_volume, signals
 from autofix.models import EvidenceItem, Signal, Verdict, VerdictKind
+
+_PLACE = re.compile(r"[\w./@+-]{1,120}:\d{1,7}")
+"""A path that is nothing but a path: this reason stands outside of any fence."""
 
 RULES: tuple[Rule, ...] = (
     nothing.database,
@@ -52,8 +56,10 @@ def judge(facts: Facts, evidence: Sequence[EvidenceItem]) -> Verdict:
 def _code_fix(facts: Facts, cite: Cite) -> Verdict:
     named = ", ".join(dict.fromkeys(f.signal.value for f in facts.incident.findings))
     waits = {"databases", "neighbours"} if Signal.latency in signals(facts) else set[str]()
+    places = [p for p in (facts.code.suspects if facts.code else ()) if _PLACE.fullmatch(p)]
+    leads = f"the evidence leads to {', '.join(places[:2])}" if places else "its code is at hand"
     return Verdict(
         kind=VerdictKind.code_fix,
-        reason=f"{named}: {facts.incident.service.name} suffers, and its code is at hand",
+        reason=f"{named}: {facts.incident.service.name} suffers, and {leads}",
         evidence=cite("deployment log", "build log", "http log", "code", "cron runs", *waits),
     )

@@ -35,7 +35,7 @@ _PATCHES = 12
 _PATCH_LINES = 80
 _SUBJECTS = 12
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@", re.MULTILINE)
-_LEAKS = frozenset({Signal.memory})
+_LEAKS = frozenset({Signal.memory, Signal.crash_loop})
 
 
 @dataclass(frozen=True)

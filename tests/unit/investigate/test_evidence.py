@@ -433,6 +433,27 @@ def test_who_else_is_affected_since_then_is_told(
     assert "mailer" not in text
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_trouble_at_the_same_time_counts_only_where_nothing_better_is_known(
+    incident: Incident,
+    database: Service,
+    make_service: Any,
+    make_finding: Any,
+    window: Window,
+    known: bool,
+) -> None:
+    """Else every service that waits would be said to query the one database that is busy."""
+    app = railway(window)
+    app.flows.clear()
+    reference = {"name": "DB", "serviceId": "svc-orders-web", "references": ["db.URL"]}
+    app.variables = [reference] if known else []
+    findings = (make_finding("db", signal=Signal.cpu, onset=incident.onset),)
+    others = (database, make_service("orders-web"))
+    facts = run(app, incident, *others, findings=findings).facts
+    ways = [p.how for p in facts.peers if p.service.id == database.id]
+    assert ways == ([] if known else [("its trouble at the same time, and nothing else",)])
+
+
 def test_a_repository_that_cannot_be_reached_is_a_fact(incident: Incident, window: Window) -> None:
     """Not there, or not for this token; the rest is gathered all the same."""
     gathered = run(railway(window), incident, code=ForgeApp())
