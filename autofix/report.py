@@ -6,7 +6,6 @@ there, or inside a fence that it cannot close.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -25,6 +24,8 @@ from autofix.models import (
     Volume,
 )
 from autofix.parameters import Levels, Thresholds
+from autofix.redact import markdown
+from autofix.redact.fence import fenced, without
 
 UNKNOWN = "unknown"
 ABSENT = "–"
@@ -35,10 +36,9 @@ _TITLES = {
     ServiceKind.cron: "Crons",
     ServiceKind.database: "Databases",
 }
-_TILDES = re.compile(r"~{3,}")
 _MARKS = {Severity.warning: "⚠ ", Severity.critical: "✖ "}
 _SECOND_MS = 1_000
-_LINE = 200
+_LINE = 600
 
 SignalRow = dict[str, str]
 """One service: column title to cell, in the order of the columns."""
@@ -63,7 +63,7 @@ def render_architecture(architecture: Architecture) -> str:
 def render_summary(service: Service, summary: ServiceSummary) -> str:
     """How one service did over the window. What was not measured is said to be unknown."""
     window = summary.window
-    lines = [f"{_line(service.name)} from {_time(window.start)} to {_time(window.end)}"]
+    lines = [f"From {_time(window.start)} to {_time(window.end)}: {_line(service.name)}"]
     if summary.unknown:
         lines.append(f"- could not be read: {_line(summary.unknown)}")
     lines.append(f"- CPU: {_level(summary.cpu)}")
@@ -126,8 +126,7 @@ def render_notes(notes: Iterable[str]) -> str:
 def render_evidence(items: Iterable[EvidenceItem], nonce: str) -> str:
     """Each item between fence lines that carry the nonce; for people it may be empty.
 
-    Nothing inside can close a fence: the nonce is taken out of the text, and the tildes of the
-    fence are more than any run of them in it.
+    Nothing inside can close a fence.
     """
     return "\n\n".join(_item(item, nonce) for item in items)
 
@@ -136,25 +135,21 @@ def render_context(context: ServiceContext, nonce: str) -> str:
     """All that is known about one affected service, under a heading with its name."""
     service, verdict = context.incident.service, context.verdict
     cited = f" (evidence: {', '.join(verdict.evidence)})" if verdict.evidence else ""
-    parts = [
+    head = [
         f"### Service {_line(service.name)}",
         render_summary(service, context.summary),
         f"Verdict: {verdict.kind.value}: {_line(verdict.reason)}{cited}",
     ]
-    if verdict.action:
-        parts.append(f"To do: {_line(verdict.action)}")
+    parts = [without(part, nonce) for part in head]
     if context.evidence:
         parts.append(render_evidence(context.evidence, nonce))
     return "\n\n".join(parts)
 
 
 def _item(item: EvidenceItem, nonce: str) -> str:
-    text = item.text.replace(nonce, "…") if nonce else item.text
-    tildes = "~" * (1 + max([2, *(len(run) for run in _TILDES.findall(text))]))
-    close = [f"{tildes} {nonce}", tildes] if nonce else [tildes]
     head = f"[{item.id}] {_line(item.source)} · {_time(item.start)} – {_time(item.end)}"
-    opened = f"{tildes} {nonce}".rstrip()
-    return "\n".join([head, f"why: {_line(item.why)}", opened, text, *close])
+    why = f"why: {_line(item.why)}"
+    return "\n".join([without(head, nonce), without(why, nonce), fenced(item.text, nonce)])
 
 
 def _service(service: Service, volumes: Sequence[Volume]) -> str:
@@ -167,7 +162,7 @@ def _service(service: Service, volumes: Sequence[Volume]) -> str:
         f"commit {commit}" if commit else "",
         f"{deployment.status} since {_time(deployment.created_at)}" if deployment else "",
         f"{service.replicas} replicas" if service.replicas > 1 else "",
-        f"schedule {service.cron_schedule}" if service.cron_schedule else "",
+        f"schedule `{service.cron_schedule}`" if service.cron_schedule else "",
         "asleep" if service.sleeping else "",
         f"at {', '.join(service.domains)}" if service.domains else "",
         *(_volume(volume) for volume in volumes),
@@ -220,7 +215,7 @@ def _signal_row(
     web, is_cron = bool(service.domains), service.kind is ServiceKind.cron
     restarts = UNKNOWN if summary.restarts is None else str(summary.restarts)
     return {
-        "Service": _cell(service.name),
+        "Service": markdown.cell(service.name),
         "State": state,
         "CPU": cell(Signal.cpu, _share(summary.cpu)),
         "Memory": cell(Signal.memory, _share(summary.memory)),
@@ -289,10 +284,5 @@ def _time(at: datetime) -> str:
 
 
 def _line(text: str) -> str:
-    """On one line of bounded length, so that a name cannot make a heading."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LINE * 3 else f"{flat[: _LINE * 3]}…"
-
-
-def _cell(text: str) -> str:
-    return _line(text).replace("|", "\\|")
+    """On one line of bounded length, so that a name can make neither heading nor link."""
+    return markdown.inline(text, _LINE)

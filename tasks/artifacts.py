@@ -19,7 +19,9 @@ def door(text: str) -> str:
 
 def post_markdown(key: str, text: str, description: str) -> UUID:
     """A markdown artifact; a later one with the same key is its next version."""
-    made = create_markdown_artifact(door(text), key=artifact_key(key), description=description)
+    made = create_markdown_artifact(
+        door(text), key=artifact_key(key), description=door(description)
+    )
     return cast("UUID", made)  # typed as possibly awaitable; it is not in synchronous code
 
 

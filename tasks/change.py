@@ -39,10 +39,12 @@ from autofix.models import (
 )
 from autofix.parameters import Caps
 from autofix.plan.policy import allowed_roots
-from autofix.redact import redactor
+from autofix.redact import cut, redact_model, redactor
+from autofix.redact.fence import fenced
 from autofix.report import render_context
 from autofix.settings import load_settings
 from tasks.fix import Commits, Done, Fix, WorkedOn
+from tasks.guard import guarded
 from tasks.options import REMOTE, make_key
 from tasks.plan import fence_nonce
 from tasks.report_fix import follow_session
@@ -76,6 +78,7 @@ def make_change(
     cache_policy=NO_CACHE,
     **REMOTE,
 )
+@guarded
 def find_existing(fix: Fix) -> Skipped | None:
     """Why nothing may be started now, or None. Asked before the model is."""
     settings = load_settings()
@@ -102,6 +105,7 @@ def _key(task_name: str) -> Any:
     cache_key_fn=_key("session"),
     **REMOTE,
 )
+@guarded
 def work_on_plan(
     fix: Fix, plan: PlanResult, contexts: list[ServiceContext], architecture: str, caps: Caps
 ) -> WorkedOn:
@@ -126,7 +130,7 @@ def work_on_plan(
         )
         with follow_session(fix.fix_id, settings, job) as tell:
             session = supervise(client, job, _limits(caps), on_progress=tell)
-    return WorkedOn(job=job, session=session)
+    return WorkedOn(job=job, session=redact_model(session, redactor(settings)))
 
 
 @task(
@@ -137,6 +141,7 @@ def work_on_plan(
     cache_key_fn=_key("answer"),
     **REMOTE,
 )
+@guarded
 def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) -> WorkedOn:
     """The same session once more, with the reasons; within what is left of its limits."""
     settings = load_settings()
@@ -146,7 +151,8 @@ def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) ->
         with follow_session(fix.fix_id, settings, job) as tell:
             limits = rest_of(_limits(caps), worked.session)
             session = supervise(client, job, limits, on_progress=tell)
-    return WorkedOn(job=worked.job, session=add_turn(worked.session, session))
+    added = add_turn(worked.session, redact_model(session, redactor(settings)))
+    return WorkedOn(job=worked.job, session=added)
 
 
 @task(
@@ -157,6 +163,7 @@ def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) ->
     cache_key_fn=_key("commits"),
     **REMOTE,
 )
+@guarded
 def collect_commits(
     fix: Fix,
     plan: PlanResult,
@@ -166,7 +173,7 @@ def collect_commits(
     """The agent's commits as a git bundle; PolicyViolation when its session came to no end."""
     session = worked.session
     if session.end is not SessionEnd.completed or session.head is None:
-        said = f" (it said: {session.answer[:300]!r})" if session.answer else ""
+        said = f" (it said: {cut(session.answer, 300)!r})" if session.answer else ""
         raise PolicyViolation(f"the agent's session ended as {session.end}: {session.reason}{said}")
     settings = load_settings()
     with OpencodeClient(settings) as client:
@@ -191,6 +198,7 @@ def collect_commits(
     cache_key_fn=_key("gate"),
     **REMOTE,
 )
+@guarded
 def judge_commits(
     fix: Fix,  # noqa: ARG001 - names the run and the result
     plan: PlanResult,
@@ -200,9 +208,11 @@ def judge_commits(
     turn: str,  # noqa: ARG001 - part of the key
 ) -> GateResult:
     """May these commits be published? Decided in a bare clone that the agent cannot reach."""
-    options = build_options(plan.plan, contexts, caps, load_settings().secret_values())
+    settings = load_settings()
+    options = build_options(plan.plan, contexts, caps, settings.secret_values())
     with _imported(commits) as (repository, head):
-        return gate.judge(repository, commits.change.base, head, options)
+        judged = gate.judge(repository, commits.change.base, head, options)
+    return redact_model(judged, redactor(settings))
 
 
 @task(
@@ -211,6 +221,7 @@ def judge_commits(
     cache_policy=NO_CACHE,
     **REMOTE,
 )
+@guarded
 def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Done) -> PullRequest:
     """Push the judged tree and open the draft pull request, unless both are there."""
     require_allowed(done.judged)
@@ -244,7 +255,7 @@ def _limits(caps: Caps) -> SessionLimits:
 
 
 def _nothing(worked: WorkedOn) -> str:
-    said = f"; it said: {worked.session.answer[:300]!r}" if worked.session.answer else ""
+    said = f"; it said: {cut(worked.session.answer, 300)!r}" if worked.session.answer else ""
     return f"the agent changed nothing: {worked.session.reason}{said}"
 
 
@@ -265,7 +276,7 @@ def _prompt(
     nonce = fence_nonce(settings.secret_values(), contexts)
     return render_prompt(
         plan.plan,
-        door(architecture),
+        fenced(door(architecture), nonce),
         "\n\n".join(render_context(context, nonce) for context in contexts),
         repository=fix.repository,
         service_folders=allowed_roots(contexts),

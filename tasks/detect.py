@@ -26,6 +26,7 @@ from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps, Rules
 from tasks.dispatch import fetch_turns
 from tasks.forge import fetch_pulls
+from tasks.guard import guarded
 from tasks.options import make_key
 
 TAG = "autofix-incident"
@@ -107,6 +108,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     result_serializer="json",
     cache_key_fn=_key,
 )
+@guarded
 def detect(observation: Observation, rules: Rules) -> Detection:
     """Which services are in trouble over the window."""
     known = [s for s in observation.selected if s.id not in observation.unknown]
@@ -119,6 +121,7 @@ def detect(observation: Observation, rules: Rules) -> Detection:
 
 
 @task(name="remember incidents", task_run_name="remember incidents", cache_policy=NO_CACHE)
+@guarded
 def remember_incidents(
     observation: Observation,
     detection: Detection,

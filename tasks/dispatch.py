@@ -23,6 +23,7 @@ from prefect.utilities.urls import url_for
 
 from autofix.detect.turns import Turn
 from autofix.models import Model, VerdictKind
+from tasks.guard import guarded
 
 MAX_RUNS = 3
 """How often one run may be brought back after a crash."""
@@ -43,6 +44,7 @@ def work_tags(work_ids: Iterable[str]) -> list[str]:
 
 
 @task(name="start run", task_run_name="start {name}", cache_policy=NO_CACHE)
+@guarded
 def start_run(
     deployment: str, name: str, key: str, parameters: dict[str, Any], tags: list[str]
 ) -> Started:

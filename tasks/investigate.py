@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from prefect import task
 
 from autofix.change.github import GithubClient
-from autofix.investigate.charts import build_charts
 from autofix.investigate.evidence import build_evidence, gather
-from autofix.investigate.providers import load_providers
-from autofix.investigate.status import StatusReader, status_folder
 from autofix.investigate.verdict import judge
-from autofix.models import Architecture, Finding, Incident, ServiceContext
+from autofix.models import Architecture, Incident, ServiceContext
 from autofix.observe.railway import RailwayClient
-from autofix.redact import redactor
+from autofix.redact import redact_model, redactor
 from autofix.settings import load_settings
+from tasks.guard import guarded
 from tasks.options import REMOTE, make_key
 
 
@@ -33,38 +31,18 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     cache_key_fn=_key,
     **REMOTE,
 )
-def pull_context(
-    incident: Incident,
-    architecture: Architecture,
-    step: timedelta,
-    findings: list[Finding],
-    now: datetime,
-) -> ServiceContext:
+@guarded
+def pull_context(incident: Incident, architecture: Architecture, step: timedelta) -> ServiceContext:
     """Logs, code, deployments and metrics of one affected service, and what they call for."""
     settings = load_settings()
     door = redactor(settings)
     with RailwayClient(settings) as client:
         gathered = gather(
-            client,
-            incident,
-            architecture,
-            step,
-            providers=load_providers(settings.autofix_providers),
-            status=StatusReader(status_folder(settings.autofix_cache_dir), now),
-            findings=findings,
-            open_forge=lambda: GithubClient(settings),
+            client, incident, architecture, step, open_forge=lambda: GithubClient(settings)
         )
     evidence = build_evidence(gathered.drafts, door)
     verdict = judge(gathered.facts, evidence)
-    verdict = verdict.model_copy(
-        update={"reason": door(verdict.reason), "action": door(verdict.action)}
+    context = ServiceContext(
+        incident=incident, summary=gathered.summary, evidence=evidence, verdict=verdict
     )
-    unknown = gathered.summary.unknown
-    summary = gathered.summary.model_copy(update={"unknown": unknown and door(unknown)})
-    return ServiceContext(
-        incident=incident,
-        summary=summary,
-        evidence=evidence,
-        verdict=verdict,
-        charts=build_charts(gathered.observation, incident),
-    )
+    return redact_model(context, door)

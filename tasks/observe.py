@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,9 @@ from autofix.observe.baseline import read_baseline as read
 from autofix.observe.observation import Observation, observe, select
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import ServiceSelection
+from autofix.redact import redact_model, redact_tree, redactor
 from autofix.settings import load_settings
+from tasks.guard import guarded
 from tasks.options import REMOTE, make_key
 
 _BASELINE_KEPT = timedelta(hours=2)
@@ -51,6 +54,7 @@ def _baseline_key(_: object, arguments: dict[str, Any]) -> str:
     cache_key_fn=_key,
     **REMOTE,
 )
+@guarded
 def observe_project(
     window: Window, step: timedelta | None, services: ServiceSelection
 ) -> Observation:
@@ -58,11 +62,18 @@ def observe_project(
 
     A baseline that cannot be read does not sink the look; the next tick tries again.
     """
-    with RailwayClient(load_settings()) as client:
-        architecture = client.fetch_architecture()
+    settings = load_settings()
+    door = redactor(settings)
+    with RailwayClient(settings) as client:
+        architecture = redact_model(client.fetch_architecture(), door)
         state = read_baseline(window, services, architecture, return_state=True)
         baseline = state.result() if state.is_completed() else None
-        return observe(client, window, step, services, baseline, architecture)
+        observation = observe(client, window, step, services, baseline, architecture)
+    return replace(
+        observation,
+        unknown=redact_tree(observation.unknown, door),
+        notes=tuple(door(note) for note in observation.notes),
+    )
 
 
 @task(
@@ -73,6 +84,7 @@ def observe_project(
     cache_key_fn=_baseline_key,
     cache_expiration=_BASELINE_KEPT,
 )
+@guarded
 def read_baseline(
     window: Window, services: ServiceSelection, architecture: Architecture
 ) -> pd.DataFrame:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
-from prefect.runtime import flow_run
 
 from autofix.change.ids import fix_id
 from autofix.models import PlanResult, ServiceContext
@@ -15,12 +14,11 @@ from autofix.parameters import Caps
 from autofix.plan.planner import LangChainPlanner
 from autofix.plan.policy import PolicyResult, judge_plan
 from autofix.plan.prompt import PROMPT_VERSION, render_prompt
-from autofix.plan.spending import Prices
-from autofix.plan.writing import write_plan as ask_for_plan
-from autofix.redact import redactor
+from autofix.redact import redact_model, redactor
+from autofix.redact.fence import make_nonce
 from autofix.settings import load_settings
+from tasks.guard import guarded
 from tasks.options import REMOTE, make_key
-from tasks.spending import Ledger
 
 
 def _fix_id(contexts: Sequence[ServiceContext]) -> str:
@@ -51,10 +49,11 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     cache_key_fn=_key,
     **REMOTE,
 )
+@guarded
 def write_plan(
     repository: str, contexts: list[ServiceContext], architecture: str, caps: Caps
 ) -> PlanResult:
-    """One plan for one fix id and evidence digest, whichever run asks; what it cost is on the run."""
+    """One model call for one fix id and evidence digest, whichever run asks."""
     settings = load_settings()
     door = redactor(settings)
     prompt = render_prompt(
@@ -65,21 +64,11 @@ def write_plan(
         nonce=fence_nonce(settings.secret_values(), contexts),
         max_tokens=caps.plan_input_tokens,
     )
-    run_id = flow_run.get_id()
-    assert run_id is not None  # noqa: S101 - a task of a flow
-    ledger = Ledger(run_id, caps)
-    return ask_for_plan(
-        LangChainPlanner(settings, output_tokens=caps.plan_output_tokens),
-        prompt,
-        contexts,
-        caps,
-        prices=Prices(settings.autofix_price_input, settings.autofix_price_output),
-        reserve=ledger.reserve,
-        settle=ledger.settle,
-    )
+    return redact_model(LangChainPlanner(settings).plan(prompt), door)
 
 
 @task(name="judge plan", task_run_name="judge plan for {repository}")
+@guarded
 def check_plan(
     repository: str,  # noqa: ARG001 - names the run
     plan: PlanResult,
@@ -91,6 +80,5 @@ def check_plan(
 
 
 def fence_nonce(secrets: Sequence[str], contexts: Sequence[ServiceContext]) -> str:
-    """Text in each fence line that nobody outside can know, the same at every rerun of a fix."""
-    text = "\0".join([*sorted(secrets), _fix_id(contexts)])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """Text in each fence line that nobody outside can know, the same for the same evidence."""
+    return make_nonce(secrets, *(context.model_dump_json() for context in contexts))

@@ -14,6 +14,7 @@ from autofix.investigate.render import render_verdicts
 from autofix.models import ServiceContext
 from autofix.observe.observation import Observation, summarise
 from autofix.parameters import Autonomy, Thresholds
+from autofix.redact import redact_tree
 from autofix.report import (
     build_signal_rows,
     render_architecture,
@@ -23,15 +24,17 @@ from autofix.report import (
     render_signals,
     render_summary,
 )
-from tasks.artifacts import post_markdown
+from tasks.artifacts import door, post_markdown
 from tasks.detect import Detection, Due
 from tasks.dispatch import tell_monitor, verdict_label
+from tasks.guard import guarded
 
 SUMMARIES = 40
 """Services that get an artifact of their own at one tick, the affected ones first."""
 
 
 @task(name="report project", task_run_name="report project", cache_policy=NO_CACHE)
+@guarded
 def report_project(observation: Observation, detection: Detection, thresholds: Thresholds) -> None:
     """The architecture, a summary a service, and the table of services and signals."""
     summaries = {summary.service_id: summary for summary in summarise(observation)}
@@ -44,7 +47,9 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     rows = build_signal_rows(
         observation.selected, summaries.values(), thresholds, detection.findings
     )
-    create_table_artifact(rows, key="signals", description="Services and signals, with levels")
+    create_table_artifact(
+        redact_tree(rows, door), key="signals", description="Services and signals, with levels"
+    )
     findings = render_findings(detection.findings)
     notes = render_notes([*observation.notes, *_sampled(observation), *detection.notes])
     text = "\n\n".join([render_signals(rows, thresholds), findings, notes])
@@ -57,6 +62,7 @@ def _sampled(observation: Observation) -> list[str]:
 
 
 @task(name="report contexts", task_run_name="report contexts", cache_policy=NO_CACHE)
+@guarded
 def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> None:
     """The verdict on each affected service with its evidence."""
     for context in contexts:

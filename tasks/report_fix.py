@@ -22,9 +22,11 @@ from autofix.settings import Settings
 from tasks.artifacts import artifact_key, door, post_markdown
 from tasks.dispatch import cost_label, tell_monitor, verdict_label
 from tasks.fix import Done, Fix
+from tasks.guard import guarded
 
 
 @task(name="report plan", task_run_name="report plan for {fix.repository}", cache_policy=NO_CACHE)
+@guarded
 def report_plan(
     fix: Fix, plan: PlanResult, policy: PolicyResult, contexts: Sequence[ServiceContext]
 ) -> None:
@@ -40,6 +42,7 @@ def report_plan(
 @task(
     name="report change", task_run_name="report change in {fix.repository}", cache_policy=NO_CACHE
 )
+@guarded
 def report_change(fix: Fix, done: Done) -> None:
     """What the agent did, and what the gate says; a denied patch is kept here."""
     text = render_change(done.worked.session, done.judged)

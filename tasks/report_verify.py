@@ -12,10 +12,12 @@ from prefect.states import Completed
 from autofix.models import IncidentRecord
 from autofix.verify.history import build_history, render_history
 from tasks.artifacts import post_markdown
+from tasks.guard import guarded
 from tasks.verify import Fixes, Verified
 
 
 @task(name="report history", task_run_name="report history", cache_policy=NO_CACHE)
+@guarded
 def report_history(records: Sequence[IncidentRecord], verified: Sequence[Verified]) -> None:
     """Every incident with its dates, verdict, pull request, outcome and cost."""
     fresh = {v.pull_request.url: v.settled.outcome for v in verified if v.settled}

@@ -16,11 +16,12 @@ from autofix.models import Architecture, Finding, IncidentRecord, Model, PullReq
 from autofix.observe.observation import Observation
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import Rules, VerificationParameters, WindowParameters
-from autofix.redact import redactor
+from autofix.redact import redact_model, redactor
 from autofix.settings import load_settings
 from autofix.verify.desk import post_outcome, tend
 from autofix.verify.merge import Plan, verify_merge
 from autofix.verify.verification import Settled, Waiting, find_outcome
+from tasks.guard import guarded
 from tasks.options import REMOTE
 
 DEPLOYMENTS = 50
@@ -44,13 +45,16 @@ class Verified(Model):
 
 
 @task(name="read architecture", task_run_name="read architecture", cache_policy=NO_CACHE, **REMOTE)
+@guarded
 def read_architecture() -> Architecture:
     """What runs now."""
-    with RailwayClient(load_settings()) as client:
-        return client.fetch_architecture()
+    settings = load_settings()
+    with RailwayClient(settings) as client:
+        return redact_model(client.fetch_architecture(), redactor(settings))
 
 
 @task(name="find fixes", task_run_name="find fixes", cache_policy=NO_CACHE, **REMOTE)
+@guarded
 def find_fixes(architecture: Architecture) -> Fixes:
     """Pull requests of ours in this environment: merged ones without an outcome, and open ones."""
     repositories = sorted({s.repository for s in architecture.services if s.repository})
@@ -71,6 +75,7 @@ def find_fixes(architecture: Architecture) -> Fixes:
     cache_policy=NO_CACHE,
     **REMOTE,
 )
+@guarded
 def verify(
     pull: PullRequest,
     architecture: Architecture,
@@ -104,6 +109,7 @@ def verify(
     cache_policy=NO_CACHE,
     **REMOTE,
 )
+@guarded
 def tend_open(
     pull: PullRequest, records: Sequence[IncidentRecord], now: datetime
 ) -> tuple[str, ...]:

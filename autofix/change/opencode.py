@@ -28,6 +28,7 @@ from autofix.change.opencode_wire import (
 from autofix.errors import OpencodeError
 from autofix.http import build_client
 from autofix.models import Model, Todo
+from autofix.redact import cut
 from autofix.settings import Settings
 
 T = TypeVar("T")
@@ -289,9 +290,9 @@ def _answer(response: httpx.Response, call: str) -> Any:
 def _reason(response: httpx.Response) -> str:
     try:
         body = response.json()
-        return f"{body['name']}: {body['data']['message']}"[:300]
+        return cut(f"{body['name']}: {body['data']['message']}", 300)
     except (ValueError, KeyError, TypeError):
-        return response.text[:200] or "empty body"
+        return cut(response.text, 200) or "empty body"
 
 
 def _parse(shape: type[T], answer: Any) -> T:

@@ -50,10 +50,10 @@ def render_change(session: SessionResult, judged: GateResult) -> str:
         ),
     ]
     if judged.denials:
-        denials = [f"- `{d.rule}` {d.path}: {d.reason}" for d in judged.denials]
+        denials = [f"- {code(d.rule)} {code(d.path)}: {inline(d.reason)}" for d in judged.denials]
         parts += ["## Why it was denied", "\n".join(denials)]
     if judged.files:
-        files = [f"- `{f.path}` ({f.status}, +{f.added} −{f.removed})" for f in judged.files]
+        files = [f"- {code(f.path)} ({f.status}, +{f.added} −{f.removed})" for f in judged.files]
         parts += ["## Files", "\n".join(files)]
     if session.todos:
         parts += ["## Todo", _todos(session.todos)]

@@ -14,6 +14,7 @@ from autofix.change.ids import branch_name, session_id
 from autofix.change.opencode import OpencodeClient
 from autofix.errors import OpencodeError
 from autofix.models import Model
+from autofix.redact import cut
 from autofix.settings import Settings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -135,7 +136,7 @@ class _Utility:
         result = self._client.shell(self._id, self._directory, command, timeout=timeout)
         output = result.output.strip()
         if result.exit_status:
-            raise OpencodeError(f"{complaint}: {output.rsplit(chr(10), 1)[-1][:300]}")
+            raise OpencodeError(f"{complaint}: {cut(output.rsplit(chr(10), 1)[-1], 300)}")
         return output
 
     def _ensure(self) -> None:

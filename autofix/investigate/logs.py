@@ -17,6 +17,7 @@ from enum import StrEnum
 from autofix.investigate import traces
 from autofix.investigate.traces import Phase
 from autofix.observe.wire import LogLine
+from autofix.redact import cut
 
 LINE_CAP = 2_000
 """Characters of one line that are looked at."""
@@ -166,7 +167,7 @@ def _belongs(block: _Block, line: LogLine, part: str) -> bool:
 def _text(line: LogLine) -> str:
     """The message with the fields of a structured line behind it, a stack trace below it."""
     message = "\n".join(
-        part[:LINE_CAP] for part in line.message.rstrip()[: LINE_CAP * 8].split("\n")
+        cut(part, LINE_CAP) for part in cut(line.message.rstrip(), LINE_CAP * 8).split("\n")
     )
     fields: list[str] = []
     stacks: list[str] = []
@@ -175,12 +176,12 @@ def _text(line: LogLine) -> str:
             continue
         value = _decoded(attribute.value)
         if "\n" in value and _STACK_KEYS.search(attribute.key):
-            stacks.append(value[: LINE_CAP * 8])
+            stacks.append(cut(value, LINE_CAP * 8))
         else:
             fields.append(f"{attribute.key}={value}")
     head, *rest = message.split("\n")
     if fields:
-        head = f"{head} {' '.join(fields)}"[:LINE_CAP]
+        head = cut(f"{head} {' '.join(fields)}", LINE_CAP)
     below = [f"  {part}" if part[:1].strip() else part for s in stacks for part in s.split("\n")]
     return "\n".join([head, *rest, *below])
 

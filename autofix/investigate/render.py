@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autofix.models import ServiceContext, VerdictKind
 from autofix.parameters import Autonomy
+from autofix.redact.markdown import cell, code
 
 _NEXT = {
     Autonomy.report: "The next level, `plan`, would have written a plan for {repositories}.",
@@ -13,22 +14,15 @@ _NEXT = {
     Autonomy.pull_request: "A fix is started for {repositories}.",
 }
 
-_BY_ITSELF = "goes on by itself"
-
 
 def render_verdicts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> str:
-    """One row a service: what it calls for, why, and what to do; then what follows by itself."""
+    """One row a service: what it calls for and why; then what follows at this autonomy."""
     rows = [
-        f"| {_cell(context.incident.service.name)} | **{context.verdict.kind}** | "
-        f"{_cell(context.verdict.reason)} | {_cell(context.verdict.action) or _BY_ITSELF} | "
-        f"`{context.incident.work_id}` |"
+        f"| {cell(context.incident.service.name)} | **{context.verdict.kind}** | "
+        f"{cell(context.verdict.reason, cap=600)} | {code(context.incident.work_id)} |"
         for context in contexts
     ]
-    table = [
-        "| service | verdict | why | to do | work id |",
-        "| --- | --- | --- | --- | --- |",
-        *rows,
-    ]
+    table = ["| service | verdict | why | work id |", "| --- | --- | --- | --- |", *rows]
     return "\n".join(["# Verdicts", "", *table, "", _what_follows(contexts, autonomy), ""])
 
 
@@ -42,8 +36,4 @@ def _what_follows(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> str
     )
     if not repositories:
         return "Nothing is started: no service calls for a change of its code."
-    return _NEXT[autonomy].format(repositories=", ".join(f"`{r}`" for r in repositories))
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return _NEXT[autonomy].format(repositories=", ".join(code(r) for r in repositories))

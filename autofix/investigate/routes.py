@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from autofix.investigate.facts import HttpFacts, RouteFacts
 from autofix.observe.wire import HttpLogLine
+from autofix.redact import cut
 
 SLOW_MS = 1_000
 """A route whose median is above this is named before the others."""
@@ -95,7 +96,7 @@ def _route(key: tuple[str, str, int], lines: list[HttpLogLine]) -> Route:
         p50_ms=statistics.median(line.total_ms for line in lines),
         max_ms=max(line.total_ms for line in lines),
         app_p50_ms=statistics.median(app) if app else None,
-        details=details.most_common(1)[0][0][:120] if details else "",
+        details=cut(details.most_common(1)[0][0], 120) if details else "",
     )
 
 

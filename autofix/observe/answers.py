@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from autofix.errors import RailwayError
+from autofix.redact import cut
 
 DEAD = "the token is dead or has no access"
 _MESSAGE_CAP = 300
@@ -100,7 +101,7 @@ def _origin(body: dict[str, Any] | None) -> str:
 def _query_error(errors: Any, status: int, wait: float | None) -> QueryError:
     found = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
     messages = list(dict.fromkeys(str(e.get("message") or "no message") for e in found))
-    text = "; ".join(messages)[:_MESSAGE_CAP] or "errors in a shape that is not known"
+    text = cut("; ".join(messages), _MESSAGE_CAP) or "errors in a shape that is not known"
     paths = [e.get("path") for e in found]
     aliases = frozenset(str(path[0]) for path in paths if isinstance(path, list) and path)
     lower = text.lower()

@@ -20,16 +20,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from autofix.errors import ConfigError
-from autofix.redact.clean import clean
+from autofix.redact.clean import clean, cut
 from autofix.redact.engine import CREDENTIALS, PEOPLE, redact_bytes
 from autofix.redact.live import find_environment_secrets, live_detector
 from autofix.redact.tags import derive_key
 from autofix.settings import Settings, load_settings
 
-__all__ = ["redact", "redact_tree", "redactor"]
+__all__ = ["cut", "redact", "redact_model", "redact_tree", "redactor"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -71,6 +75,11 @@ def redact_tree(value: Any, door: Callable[[str], str]) -> Any:
     if isinstance(value, list | tuple):
         return [redact_tree(item, door) for item in value]
     return value
+
+
+def redact_model(model: ModelT, door: Callable[[str], str]) -> ModelT:
+    """A copy of a model whose every text has passed the door, at any depth."""
+    return type(model).model_validate(redact_tree(model.model_dump(mode="json"), door))
 
 
 @lru_cache(maxsize=1)

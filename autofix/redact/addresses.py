@@ -16,7 +16,7 @@ from autofix.redact.spans import Span, one_of, rx
 
 _LETTER = r"a-zA-Z0-9\x{c0}-\x{24f}\x{370}-\x{1fff}\x{3040}-\x{ffdc}"
 _EMAIL = rx(
-    rf"[{_LETTER}](?:[{_LETTER}._+\-]|%2[bB]|'[a-zA-Z]){{0,63}}(@|%40|\\u0040|&#64;)"
+    rf"[{_LETTER}](?:[{_LETTER}._+\-]|%2[bB]|'[a-zA-Z]){{0,63}}(@(?:&#8203;)?|%40|\\u0040|&#64;)"
     rf"((?:[{_LETTER}](?:[{_LETTER}\-]{{0,62}})\.){{1,8}}(?:[a-zA-Z\x{{c0}}-\x{{ffdc}}]{{2,24}}|xn--[a-z0-9\-]+))"
 )
 _NOT_MAIL = frozenset(

@@ -45,6 +45,11 @@ def clean(text: str) -> bytes:
     return "\n".join(_cap(line) for line in data.decode().split("\n")).encode()
 
 
+def visible(text: str) -> str:
+    """The text without what hides in it, and with newlines alone for line breaks."""
+    return strip_hidden(text.encode("utf-8", "replace")).decode()
+
+
 def strip_hidden(data: bytes) -> bytes:
     """The text without escape sequences, control, bidi, zero-width and tag characters."""
     if _ODD.search(data) is None:
@@ -58,18 +63,31 @@ def _drop(pattern: Any, data: bytes, by: bytes = b"") -> bytes:
     return bytes(pattern.sub(lambda _: by, data))
 
 
+def cut(text: str, cap: int) -> str:
+    """The beginning of a text, at most `cap` characters, cut where no token is parted.
+
+    For texts that are cut before they pass the door: half a token is no token to any rule. The cut
+    goes back to a blank or a quote, or to another mark when none is near; what then still goes on
+    is longer than any token, and enough of it is left for a rule to know it by.
+    """
+    if len(text) <= cap:
+        return text
+    keep = text[:cap]
+    if "«" in keep[keep.rfind("»") + 1 :]:
+        keep = keep[: keep.rfind("«")]
+    at, room = _last(_STRONG, keep), min(_TOKEN_ROOM, cap // 2)
+    if len(keep) - at > room:
+        weak = _last(_WEAK, keep[-room:])
+        at = len(keep) - room + weak if weak else len(keep)
+    return keep[:at]
+
+
 def _cap(line: str) -> str:
     """The line up to a place where no token is cut in two, and how much was dropped."""
     if len(line) <= LINE_CAP or _counted(line) <= LINE_CAP:
         return line
-    keep = line[: LINE_CAP - _NOTE_ROOM]
-    if "«" in keep[keep.rfind("»") + 1 :]:
-        keep = keep[: keep.rfind("«")]
-    at = _last(_STRONG, keep)
-    if len(keep) - at > _TOKEN_ROOM:
-        weak = _last(_WEAK, keep[-_TOKEN_ROOM:])
-        at = len(keep) - _TOKEN_ROOM + weak if weak else at
-    return f"{keep[:at]}… [{len(line) - at} characters dropped]"
+    kept = cut(line, LINE_CAP - _NOTE_ROOM)
+    return f"{kept}… [{len(line) - len(kept)} characters dropped]"
 
 
 def _counted(line: str) -> int:

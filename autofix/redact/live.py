@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 import re2
 
 from autofix.redact.keys import Grade, read_key
+from autofix.redact.markdown import escape
 from autofix.redact.spans import Detector, Span
 from autofix.redact.values import is_placeholder, looks_likely
 
@@ -73,6 +74,7 @@ def _forms(value: str) -> set[bytes]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         json.dumps(json.dumps(value)[1:-1])[1:-1],
+        escape(value),
         value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
     }
     return {text.encode("utf-8", "replace") for text in texts} | {

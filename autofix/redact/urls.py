@@ -8,10 +8,12 @@ from typing import Any
 from autofix.redact.spans import Span, is_filled, rx
 from autofix.redact.values import is_placeholder, looks_random
 
-_URL = rx(r"""(?i)\b([a-z][a-z0-9+.\-]{1,30})(?:://|%3A%2F%2F|:\\/\\/)([^\s\x02"'<>`]+)""")
+_URL = rx(
+    r"""(?i)\b([a-z][a-z0-9+.\-]{1,30})(?::(?:&#8203;)?//|%3A%2F%2F|:\\/\\/)([^\s\x02"'<>`]+)"""
+)
 _AUTHORITY_END = rx(r"[/?#\\]")
 _HOST = rx(
-    r"@(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.\-]+|\$\{[^}]*\}|\(|<|\x01+)(?:[:/?#,;\\)\]}]|%3A|%2F|\z)"
+    r"@(?:&#8203;)?(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.\-]+|\$\{[^}]*\}|\(|<|\x01+)(?:[:/?#,;\\)\]}]|%3A|%2F|\z)"
 )
 _BARE_DSN = rx(r"""([^\s\x02:/"'@=(]+):([^\s\x02"'/]+)@(?:tcp|unix|udp)\(""")
 _ORACLE = rx(r"(?i)jdbc:oracle:[a-z0-9]+:([a-z0-9_$#]{1,60})/([^\s\x02@\"']+)@")
@@ -39,7 +41,7 @@ _FILLER = {b"x-oauth-basic", b"x-token-auth", b"oauth2", b"x-access-token", b"gi
 
 def find_dsns(data: bytes) -> Iterator[Span]:
     """Passwords of database, broker and web addresses, and tokens in the place of a user."""
-    if b"://" in data or b"%3A%2F%2F" in data or b"%3a%2f%2f" in data or b":\\/\\/" in data:
+    if b"//" in data or b"%3A%2F%2F" in data or b"%3a%2f%2f" in data or b":\\/\\/" in data:
         for match in _URL.finditer(data):
             yield from _userinfo(match)
     for match in (*_BARE_DSN.finditer(data), *_ORACLE.finditer(data)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from autofix.models import IncidentRecord, Outcome
+from autofix.redact.markdown import cell
 from autofix.verify.comment import render_span
 
 HistoryRow = dict[str, str]
@@ -36,14 +37,16 @@ def _row(record: IncidentRecord, fresh: Mapping[str, Outcome]) -> HistoryRow:
     outcome = record.outcome or fresh.get(record.pull_request or "")
     lasted = (record.ended_at or record.last_seen) - record.onset
     return {
-        "Service": _cell(record.service),
+        "Service": cell(record.service, cap=160),
         "Since": f"{record.onset:%Y-%m-%d %H:%M}",
         "Signals": ", ".join(signal.value for signal in record.signals),
         "Lasted": render_span(lasted) + ("" if record.ended_at else ", goes on"),
         "Verdict": record.verdict or "–",
         "Pull request": _link(record.pull_request),
         "Outcome": outcome.value if outcome else "–",
-        "State": f"{record.state.value}: {_cell(record.why)}" if record.why else record.state.value,
+        "State": f"{record.state.value}: {cell(record.why, cap=160)}"
+        if record.why
+        else record.state.value,
         "Cost": f"${record.cost:.2f}" if record.cost else "–",
         "Work": record.work_id,
     }
@@ -51,7 +54,3 @@ def _row(record: IncidentRecord, fresh: Mapping[str, Outcome]) -> HistoryRow:
 
 def _link(url: str | None) -> str:
     return f"[#{url.rpartition('/')[2]}]({url})" if url else "–"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")[:160]

@@ -76,7 +76,7 @@ Project shop, environment production. The platform reports: investigating: slow 
 
 **Crons**
 
-- report: from acme/report (main), commit cccccccccccc, SUCCESS since 2026-03-01T14:30:00Z, schedule 0 3 * * *
+- report: from acme/report (main), commit cccccccccccc, SUCCESS since 2026-03-01T14:30:00Z, schedule `0 3 * * *`
 
 **Databases**
 
@@ -98,7 +98,7 @@ def test_summary(make_service: Any, window: Window) -> None:
         restarts=2,
     )
     assert render_summary(make_service(), summary) == snapshot("""\
-billing-api from 2026-03-02T14:00:00Z to 2026-03-02T14:30:00Z
+From 2026-03-02T14:00:00Z to 2026-03-02T14:30:00Z: billing-api
 - CPU: average 0.05, maximum 0.2 vCPU, limit 0.25 vCPU (20 % used on average)
 - memory: average 61.2, maximum 95.9 MB, no known limit
 - requests: 1,240 (200: 1,100, 404: 63, 500: 77)
@@ -113,7 +113,7 @@ def test_an_unread_service_is_unknown_and_never_zero(make_service: Any, window: 
     summary = ServiceSummary(service_id="s", window=window, unknown="Railway: no answer in time")
     text = render_summary(make_service(), summary)
     assert text == snapshot("""\
-billing-api from 2026-03-02T14:00:00Z to 2026-03-02T14:30:00Z
+From 2026-03-02T14:00:00Z to 2026-03-02T14:30:00Z: billing-api
 - could not be read: Railway: no answer in time
 - CPU: unknown
 - memory: unknown
@@ -155,7 +155,7 @@ def test_signals(make_service: Any, make_finding: Any, window: Window) -> None:
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | warning / critical |  | 70 / 90 % | 70 / 90 % | 1 / 5 % | 1000 / 3000 ms | 1 / 3 | 10 / 25 % |  | 80 / 95 % |  |
 | billing-api | affected | 20 % | unknown | ✖ 6.0 % | 120 ms | 0 | 0.0 % | 100 | – | web |
-| pipe\\|web | unknown | unknown | unknown | unknown | unknown | unknown | unknown | unknown | – | web |
+| pipe¦web | unknown | unknown | unknown | unknown | unknown | unknown | unknown | unknown | – | web |
 | mailer | healthy | unknown | unknown | – | – | unknown | – | – | – | web |
 
 CPU, memory and latency count when they hold for 60% of the samples; HTTP is judged from 50 requests.\
@@ -179,7 +179,7 @@ def test_context(make_context: Any) -> None:
     assert render_context(make_context(items=1), NONCE) == snapshot("""\
 ### Service billing-api
 
-billing-api from 2026-03-02T14:00:00Z to 2026-03-02T14:30:00Z
+From 2026-03-02T14:00:00Z to 2026-03-02T14:30:00Z: billing-api
 - CPU: unknown
 - memory: unknown
 - requests: 1,240 (200: 1,163, 500: 77)

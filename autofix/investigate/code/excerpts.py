@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from autofix.investigate.code.functions import Source
+from autofix.redact import cut
 
 AROUND = 8
 """Lines before and after one that is marked, outside of any function."""
@@ -44,4 +45,4 @@ def _choose(start: int, end: int, marks: Iterable[int]) -> list[int]:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…"
+    return line if len(line) <= _WIDTH else f"{cut(line, _WIDTH)}…"

@@ -14,6 +14,7 @@ from autofix.investigate.logs import LineKind, build_entries
 from autofix.investigate.templates import build_templates
 from autofix.models import Deployment
 from autofix.observe.details import Deployed, VariableName
+from autofix.redact import cut
 
 SOURCE, BUILD = "deployments", "build log"
 _NEAR = timedelta(hours=2)
@@ -137,8 +138,8 @@ def _config_changes(live: Deployed | None, previous: Deployed | None) -> list[st
         return []
     names = sorted(set(live.config) | set(previous.config))
     return [
-        f"{name}: {previous.config.get(name, 'not set')[:_VALUE]} → "
-        f"{live.config.get(name, 'not set')[:_VALUE]}"
+        f"{name}: {cut(previous.config.get(name, 'not set'), _VALUE)} → "
+        f"{cut(live.config.get(name, 'not set'), _VALUE)}"
         for name in names
         if live.config.get(name) != previous.config.get(name)
     ]

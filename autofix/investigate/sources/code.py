@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from autofix.change.github import NotFoundError
 from autofix.errors import GithubError
 from autofix.investigate.budget import Block, Draft
 from autofix.investigate.case import Case, Sourced
-from autofix.investigate.code import guide, manifests
+from autofix.investigate.code import guide
 from autofix.investigate.code.excerpts import AROUND, excerpt
 from autofix.investigate.code.files import code_files, is_below, locate, rank_files
 from autofix.investigate.code.forge import FILES, ChangedFile, Comparison, Repository
 from autofix.investigate.code.functions import Function, Index, Source
 from autofix.investigate.code.handlers import find_handlers
-from autofix.investigate.code.outgoing import find_outgoing
 from autofix.investigate.code.queries import Query, find_growth, find_queries, find_queries_through
 from autofix.investigate.facts import ChangeFacts, CodeFacts, HttpFacts, Kept, LogFacts, RouteFacts
-from autofix.investigate.providers import Providers
 from autofix.investigate.traces import Frame
 from autofix.models import Pattern, Signal
+from autofix.redact import cut
 
 CODE, DIFF, GUIDE = "code", "diff", "guidance"
-_RESERVED = 12
+_RESERVED = 10
 """Files kept for stack frames and for what the repository says of itself."""
 _DEPTH = 3
 """Calls that are followed from a handler."""
@@ -35,7 +34,7 @@ _PATCHES = 12
 _PATCH_LINES = 80
 _SUBJECTS = 12
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@", re.MULTILINE)
-_LEAKS = frozenset({Signal.memory, Signal.crash_loop})
+_LEAKS = frozenset({Signal.memory})
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,6 @@ def read_code(
     logs: LogFacts | None,
     http: HttpFacts | None,
     changes: ChangeFacts | None,
-    providers: Providers,
 ) -> Sourced[CodeFacts]:
     """Lines around our own stack frames, handlers of the worst routes with their queries, the diff.
 
@@ -99,11 +97,7 @@ def read_code(
     places = _find_places(case, reader, located)
     drafts = [_code_draft(case, reader, places)]
     drafts += [_diff_draft(case, repository, changes, places), _guide_draft(case, repository)]
-    facts = replace(
-        _head_facts(case, repository, places),
-        packages=_packages(repository, case.service.root_directory),
-        outgoing=tuple(find_outgoing(reader.sources.values(), providers)),
-    )
+    facts = _facts(case, repository, places)
     return Sourced(facts, tuple(d for d in drafts if d is not None))
 
 
@@ -263,7 +257,7 @@ def _diff_draft(
 
 
 def _subjects(found: Comparison, files: Sequence[ChangedFile]) -> list[str]:
-    rows = [f"commit {c.sha[:12]} {c.subject[:100]}" for c in found.commits[-_SUBJECTS:][::-1]]
+    rows = [f"commit {c.sha[:12]} {cut(c.subject, 100)}" for c in found.commits[-_SUBJECTS:][::-1]]
     names = ", ".join(f"{f.filename} (+{f.additions} −{f.deletions})" for f in files[:20])
     return [*rows, f"changed in the service's folder: {names or 'nothing'}"]
 
@@ -271,7 +265,7 @@ def _subjects(found: Comparison, files: Sequence[ChangedFile]) -> list[str]:
 def _patch_text(file: ChangedFile) -> str:
     lines = (file.patch or "").split("\n")
     rest = [f"… {len(lines) - _PATCH_LINES} lines"] if len(lines) > _PATCH_LINES else []
-    shown = [line[:200] for line in lines[:_PATCH_LINES]]
+    shown = [cut(line, 200) for line in lines[:_PATCH_LINES]]
     return "\n".join([f"{file.status} {file.filename}", *shown, *rest])
 
 
@@ -283,12 +277,7 @@ def _guide_draft(case: Case, repository: Repository) -> Draft | None:
     return case.draft(GUIDE, why, "\n".join(commands)) if commands else None
 
 
-def _packages(repository: Repository, root: str) -> dict[str, str]:
-    wanted = manifests.manifest_files(repository.sizes(), root)
-    return manifests.find_packages(repository.fetch_files(wanted))
-
-
-def _head_facts(case: Case, repository: Repository, places: Sequence[Place]) -> CodeFacts:
+def _facts(case: Case, repository: Repository, places: Sequence[Place]) -> CodeFacts:
     suspects = [p for p in places if p.is_suspect]
     names = tuple(f"{p.path}:{p.marks[0] if p.marks else p.start}" for p in suspects)
     branch = case.service.branch

@@ -1,1 +1,0 @@
-"""Holds every setting against its real other side, and says what to do."""

@@ -1,1 +1,0 @@
-"""The rules of the verdict, by what they lead to."""
