@@ -19,7 +19,7 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo test lint format typecheck bench lock clean
+.PHONY: help setup demo test lint format typecheck bench lock up down clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -75,5 +75,11 @@ lock: ## write requirements.lock and the package-lock.json files anew (needs uv)
 	cd opencode && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 	cd tests/tokenizer && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
+up: setup ## everything on this machine from .env, until it is stopped
+	@$(BIN)/python -m flows.up
+
+down: setup ## stop what `make up` started
+	@$(BIN)/python -m flows.up --down
+
 clean: ## remove what setup and the runs left in this folder
-	rm -rf .venv .cache opencode/node_modules tests/tokenizer/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache .autofix opencode/node_modules tests/tokenizer/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

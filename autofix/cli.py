@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,40 @@ def check(
     if trouble:
         _complain(trouble)
     return FAILED if trouble else OK
+
+
+@app.command
+def doctor(
+    *,
+    models: bool = True,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Hold every setting against its real other side: a table, and what to do. Changes nothing.
+
+    Exit status 0 when everything is right, 1 otherwise.
+
+    Args:
+        models: let the planner's and the agent's model answer one word, which costs a few tokens.
+        as_json: print JSON instead of a table.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from autofix.doctor.doctor import WIDTH, examine, print_table, render_json  # noqa: PLC0415
+    from autofix.redact import redactor  # noqa: PLC0415
+    from autofix.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    door = redactor(settings.secret_values())
+    found = examine(settings, os.environ, datetime.now(UTC), ask_models=models)
+    checks = [
+        check.model_copy(update={"detail": door(check.detail), "todo": door(check.todo)})
+        for check in found
+    ]
+    if as_json:
+        print(render_json(checks))
+    else:
+        print_table(checks, Console(width=None if sys.stdout.isatty() else WIDTH))
+    return OK if all(check.ok for check in checks) else FAILED
 
 
 def main() -> NoReturn:

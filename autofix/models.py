@@ -379,8 +379,25 @@ class Verdict(Model):
 
     kind: VerdictKind
     reason: str
+    action: str = ""
+    """The exact thing to do, for a person; empty where an agent goes on."""
     evidence: tuple[str, ...] = ()
     """Ids of the evidence items it rests on."""
+
+
+class Chart(Model):
+    """One signal over the window, in parts of equal length, for a small picture."""
+
+    signal: Signal
+    label: str
+    """What is shown, e.g. ``p95``."""
+    unit: str
+    start: AwareDatetime
+    end: AwareDatetime
+    values: tuple[float | None, ...]
+    """The highest value of each part; None where nothing was measured."""
+    threshold: float | None = None
+    onset: AwareDatetime
 
 
 class ServiceContext(Model):
@@ -390,6 +407,8 @@ class ServiceContext(Model):
     summary: ServiceSummary
     evidence: tuple[EvidenceItem, ...]
     verdict: Verdict
+    charts: tuple[Chart, ...] = ()
+    """Signals in trouble, the worst first."""
 
 
 # --------------------------------------------------------------------------- plan
@@ -421,6 +440,9 @@ class FixPlan(Model):
     )
     title: str = Field(description="One line for the pull request, imperative, under 70 characters")
     summary: str = Field(description="What happened and why, in at most five sentences")
+    architecture: str = Field(
+        default="", description="The part of the architecture that matters here, in two sentences"
+    )
     affected_services: list[str] = Field(description="Names of the services the fix is for")
     root_causes: list[RootCause]
     steps: list[FixStep] = Field(description="Ordered steps of the fix; tests belong to them")
@@ -440,6 +462,9 @@ class FixPlan(Model):
         default_factory=list, description="How to see that it helped: which signal, which level"
     )
     risks: list[str] = Field(default_factory=list)
+    do_not_touch: list[str] = Field(
+        default_factory=list, description="Code and behaviour that this fix must leave as it is"
+    )
     missing: str = Field(
         default="", description="With insufficient_evidence: what one would need to know"
     )
@@ -458,7 +483,13 @@ class PlanResult(Model):
     """As the endpoint names itself."""
     prompt_version: str
     input_tokens: int
+    """Of all calls for this plan, as the endpoint counts them."""
     output_tokens: int
+    calls: int = 1
+    cost: float | None = None
+    """US dollars; None where no prices are set."""
+    objections: tuple[str, ...] = ()
+    """What was wrong with the first answer, when it was sent back."""
 
 
 # --------------------------------------------------------------------------- change

@@ -276,7 +276,22 @@ class Caps(Parameters):
     session_minutes: float = Field(default=30, gt=0, le=240)
     session_steps: int = Field(default=120, ge=1, le=1000)
     session_cost: float = Field(default=5.0, gt=0, description="US dollars")
-    plan_input_tokens: int = Field(default=12_000, ge=1_000)
+    plan_input_tokens: int = Field(
+        default=12_000, ge=4_000, le=12_000, description="One prompt, by an estimate"
+    )
+    plan_output_tokens: int = Field(
+        default=16_000, ge=1_000, description="One answer, thinking included"
+    )
+    plan_tokens: int = Field(
+        default=60_000, ge=5_000, description="All calls for one plan, in and out"
+    )
+    plan_cost: float = Field(default=1.0, gt=0, description="One plan, US dollars; needs prices")
+    plan_tokens_per_day: int = Field(
+        default=600_000, ge=5_000, description="All plans of 24 hours, in and out"
+    )
+    plan_cost_per_day: float = Field(
+        default=10.0, gt=0, description="All plans of 24 hours, US dollars; needs prices"
+    )
     patch_files: int = Field(default=20, ge=1)
     patch_lines: int = Field(default=800, ge=1)
     minimum_confidence: float = Field(

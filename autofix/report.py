@@ -140,6 +140,8 @@ def render_context(context: ServiceContext, nonce: str) -> str:
         render_summary(service, context.summary),
         f"Verdict: {verdict.kind.value}: {_line(verdict.reason)}{cited}",
     ]
+    if verdict.action:
+        head.append(f"To do: {_line(verdict.action)}")
     parts = [without(part, nonce) for part in head]
     if context.evidence:
         parts.append(render_evidence(context.evidence, nonce))

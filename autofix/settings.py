@@ -6,12 +6,17 @@ parameters and stand in `parameters.py`; here is only who we talk to and with wh
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from autofix.errors import ConfigError
+
+Price = Annotated[
+    Annotated[float, Field(ge=0)] | None, BeforeValidator(lambda v: None if v == "" else v)
+]
+"""US dollars; left empty in `.env` it is not set."""
 
 
 class Settings(BaseSettings):
@@ -40,12 +45,29 @@ class Settings(BaseSettings):
         default="openai:gpt-5", description="The planner's model, LangChain's provider:model"
     )
 
+    autofix_price_input: Price = Field(
+        default=None, description="The planner's, US dollars per million tokens"
+    )
+    autofix_price_output: Price = Field(
+        default=None, description="The planner's, US dollars per million tokens"
+    )
+
     opencode_url: str = Field(default="", description="The OpenCode server, e.g. http://agent:4096")
     opencode_server_password: SecretStr | None = None
     opencode_server_username: str = "opencode"
     opencode_workspace: str = Field(
         default="/home/agent/work",
         description="Folder on the OpenCode server under which each fix gets its own",
+    )
+
+    autofix_providers: str = Field(
+        default="",
+        description="TOML file with further upstream providers, or other status pages of known ones",
+    )
+    autofix_cache_dir: str = Field(
+        default="",
+        description="Folder in which answers of status pages are kept for some minutes; one of its "
+        "own in the temporary folder when empty",
     )
 
     github_token: SecretStr | None = None

@@ -62,7 +62,7 @@ def monitor_project_health(
     report_project(observation, detection, thresholds)
     due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
     if due.incidents:
-        hand_to_context(due, observation, autonomy=autonomy, caps=caps)
+        hand_to_context(due, observation, detection.findings, autonomy=autonomy, caps=caps)
     return conclude_tick(observation, detection, due)
 
 

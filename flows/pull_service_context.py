@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect import State, flow, unmapped
 
 from autofix.investigate.grouping import group_by_repository
-from autofix.models import Architecture, Incident
+from autofix.models import Architecture, Finding, Incident
 from autofix.parameters import Autonomy, Caps
 from tasks.handover import hand_to_fix
 from tasks.investigate import pull_context
@@ -19,6 +19,7 @@ def pull_service_context(
     incidents: list[Incident],
     architecture: Architecture,
     step_seconds: float,
+    findings: list[Finding] | None = None,
     autonomy: Autonomy = Autonomy.pull_request,
     caps: Caps = Caps(),
 ) -> State[None]:
@@ -31,6 +32,7 @@ def pull_service_context(
         incidents: the affected services, worst first.
         architecture: what runs in the environment.
         step_seconds: distance of two samples.
+        findings: of all services at the tick, to tell who else is affected since the same time.
         autonomy: where a run stops; `report` starts nothing.
         caps: limits of a run.
 
@@ -38,7 +40,11 @@ def pull_service_context(
         A completed state whose message counts the verdicts.
     """
     branches = pull_context.map(
-        incidents, unmapped(architecture), unmapped(timedelta(seconds=step_seconds))
+        incidents,
+        unmapped(architecture),
+        unmapped(timedelta(seconds=step_seconds)),
+        unmapped(findings or []),
+        unmapped(datetime.now(UTC)),
     )
     branches.wait()
     contexts = [branch.result() for branch in branches if branch.state.is_completed()]

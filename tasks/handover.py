@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect.runtime import flow_run
 
 from autofix.change.ids import fix_id
-from autofix.models import Architecture, ServiceContext
+from autofix.models import Architecture, Finding, ServiceContext
 from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps
 from autofix.report import render_architecture
@@ -18,8 +18,17 @@ PULL_DEPLOYMENT = "pull_service_context/autofix"
 FIX_DEPLOYMENT = "generate_fix/autofix"
 
 
+NEIGHBOURS = 200
+"""Findings of all services that are handed on; parameters have a limit."""
+
+
 def hand_to_context(
-    due: Due, observation: Observation, *, autonomy: Autonomy, caps: Caps
+    due: Due,
+    observation: Observation,
+    findings: Sequence[Finding],
+    *,
+    autonomy: Autonomy,
+    caps: Caps,
 ) -> Started:
     """One pull_service_context for all incidents of this tick, keyed by the monitor's run."""
     names = ", ".join(incident.service.name for incident in due.incidents)
@@ -31,6 +40,7 @@ def hand_to_context(
             "incidents": [incident.model_dump(mode="json") for incident in due.incidents],
             "architecture": observation.architecture.model_dump(mode="json"),
             "step_seconds": observation.step.total_seconds(),
+            "findings": [finding.model_dump(mode="json") for finding in findings[:NEIGHBOURS]],
             "autonomy": autonomy.value,
             "caps": caps.model_dump(mode="json"),
         },

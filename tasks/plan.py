@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
+from prefect.runtime import flow_run
 
 from autofix.change.ids import fix_id
 from autofix.models import PlanResult, ServiceContext
@@ -14,11 +15,14 @@ from autofix.parameters import Caps
 from autofix.plan.planner import LangChainPlanner
 from autofix.plan.policy import PolicyResult, judge_plan
 from autofix.plan.prompt import PROMPT_VERSION, render_prompt
+from autofix.plan.spending import Prices
+from autofix.plan.writing import write_plan as ask_for_plan
 from autofix.redact import redact_model, redactor
 from autofix.redact.fence import make_nonce
 from autofix.settings import load_settings
 from tasks.guard import guarded
 from tasks.options import REMOTE, make_key
+from tasks.spending import Ledger
 
 
 def _fix_id(contexts: Sequence[ServiceContext]) -> str:
@@ -53,7 +57,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
 def write_plan(
     repository: str, contexts: list[ServiceContext], architecture: str, caps: Caps
 ) -> PlanResult:
-    """One model call for one fix id and evidence digest, whichever run asks."""
+    """One plan for one fix id and evidence digest, whichever run asks; what it cost is on the run."""
     settings = load_settings()
     door = redactor(settings)
     prompt = render_prompt(
@@ -64,7 +68,19 @@ def write_plan(
         nonce=fence_nonce(settings.secret_values(), contexts),
         max_tokens=caps.plan_input_tokens,
     )
-    return redact_model(LangChainPlanner(settings).plan(prompt), door)
+    run_id = flow_run.get_id()
+    assert run_id is not None  # noqa: S101 - a task of a flow
+    ledger = Ledger(run_id, caps)
+    result = ask_for_plan(
+        LangChainPlanner(settings, output_tokens=caps.plan_output_tokens),
+        prompt,
+        contexts,
+        caps,
+        prices=Prices(settings.autofix_price_input, settings.autofix_price_output),
+        reserve=ledger.reserve,
+        settle=ledger.settle,
+    )
+    return redact_model(result, door)
 
 
 @task(name="judge plan", task_run_name="judge plan for {repository}")

@@ -18,6 +18,7 @@ from autofix.models import (
     ServiceContext,
     SessionResult,
 )
+from autofix.plan.picture import render_chart
 from autofix.redact import redact as redact_patterns
 
 CAP = 60_000
@@ -134,7 +135,13 @@ def _happened(contexts: Sequence[ServiceContext]) -> str:
         for context in contexts
         for finding in context.incident.findings
     ]
-    return f"## What happened\n\n{table}\n\n" + "\n".join(reasons)
+    pictures = [
+        picture
+        for context in contexts
+        for chart in context.charts[:1]
+        if (picture := render_chart(chart, context.incident.service.name))
+    ]
+    return "\n\n".join(["## What happened", table, "\n".join(reasons), *pictures])
 
 
 def _causes(causes: Sequence[RootCause]) -> str:

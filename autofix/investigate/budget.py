@@ -196,11 +196,8 @@ def _count_within(costs: Sequence[int], tokens: int) -> int:
 
 def _cut_line(line: str, tokens: int) -> str:
     """The beginning of one line that is too long by itself."""
-    low, high = 0, len(line)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if estimate_tokens(line[:middle]) + _NOTE <= tokens:
-            low = middle
-        else:
-            high = middle - 1
-    return f"{line[:low]}… {len(line) - low:,} characters dropped" if low else "…"
+    room, cost = tokens - _NOTE, estimate_tokens(line)
+    kept = max(0, len(line) * room // max(1, cost))
+    while kept and estimate_tokens(line[:kept]) > room:
+        kept = kept * 9 // 10
+    return f"{line[:kept]}… {len(line) - kept:,} characters dropped" if kept else "…"

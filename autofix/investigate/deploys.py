@@ -33,6 +33,8 @@ def _change(live: Deployment | None, previous: Deployment | None, onset: datetim
     if live is None:
         return "No deployment is known from before the onset."
     age = f"deployed {_span(onset - live.created_at)} before the onset"
+    if onset - live.created_at < timedelta(minutes=1):
+        age = "deployed right before the onset"
     if previous is None:
         return f"Live at the onset: {_commit(live)}, {age}; nothing is known of what it replaced."
     if previous.commit == live.commit:

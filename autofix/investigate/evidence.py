@@ -15,14 +15,27 @@ from autofix.investigate.budget import SERVICE_TOKENS, Draft, Redact, fit
 from autofix.investigate.case import Case, Sourced, read_source
 from autofix.investigate.code.forge import Repository
 from autofix.investigate.facts import ChangeFacts, CodeFacts, Facts
-from autofix.investigate.sources import changes, code, http, logs, network, peers, resources, runs
+from autofix.investigate.providers import Providers
+from autofix.investigate.sources import (
+    changes,
+    code,
+    http,
+    logs,
+    network,
+    peers,
+    resources,
+    runs,
+    upstreams,
+)
+from autofix.investigate.status import StatusReader
 from autofix.models import Architecture, EvidenceItem, Finding, Incident, ServiceSummary, Signal
 from autofix.observe.observation import Observation, summarise
 from autofix.observe.railway import RailwayClient
 
-FINDINGS, PLATFORM = "findings", "platform"
+FINDINGS, PLATFORM, EARLIER = "findings", "platform", "earlier attempts"
 _ORDER = (
-    FINDINGS, logs.SOURCE, changes.BUILD, http.SOURCE, code.CODE, runs.SOURCE, network.DNS,
+    FINDINGS,
+    EARLIER, logs.SOURCE, changes.BUILD, http.SOURCE, code.CODE, upstreams.SOURCE, runs.SOURCE, network.DNS,
     peers.SOURCE, resources.METRICS, resources.DATABASES, changes.SOURCE, code.DIFF, network.FLOWS,
     resources.VOLUMES, PLATFORM, code.GUIDE,
 )  # fmt: skip
@@ -45,6 +58,8 @@ def gather(
     architecture: Architecture,
     step: timedelta,
     *,
+    providers: Providers,
+    status: StatusReader,
     findings: Sequence[Finding] = (),
     open_forge: Callable[[], GithubClient] | None = None,
 ) -> Gathered:
@@ -55,6 +70,8 @@ def gather(
         incident: the affected service, its findings and the window they were made in.
         architecture: what else runs beside it.
         step: distance of two samples.
+        providers: whom an application may depend on.
+        status: reads their status pages.
         findings: of all services at this tick.
         open_forge: a client of the forge the repository is at; ConfigError when there is none.
     """
@@ -81,7 +98,19 @@ def gather(
         runs.SOURCE: read_source(case, runs.SOURCE, runs.read_runs),
     }
     found |= {name: future.result() for name, future in underway.items()}
-    found[code.CODE] = _read_code(case, found, open_forge)
+    found[code.CODE] = _read_code(case, found, open_forge, providers)
+    found[upstreams.SOURCE] = read_source(
+        case,
+        upstreams.SOURCE,
+        lambda c: upstreams.read_upstreams(
+            c,
+            providers,
+            status,
+            found[logs.SOURCE].facts,
+            found[network.DNS].facts,
+            found[code.CODE].facts,
+        ),
+    )
     return _assemble(case, observation, found)
 
 
@@ -95,7 +124,10 @@ def build_evidence(
 
 
 def _read_code(
-    case: Case, found: dict[str, Sourced[Any]], open_forge: Callable[[], GithubClient] | None
+    case: Case,
+    found: dict[str, Sourced[Any]],
+    open_forge: Callable[[], GithubClient] | None,
+    providers: Providers,
 ) -> Sourced[CodeFacts]:
     """The code that what was found so far leads to; nothing for what is deployed without any."""
     name, commit = case.service.repository, _commit(case, found[changes.SOURCE].facts)
@@ -109,8 +141,14 @@ def _read_code(
             return code.unreachable(case, str(error))
         with client as forge:
             repository = Repository(forge, name, commit)
-            known = (found[source].facts for source in (logs.SOURCE, http.SOURCE, changes.SOURCE))
-            return code.read_code(case, repository, *known)
+            return code.read_code(
+                case,
+                repository,
+                found[logs.SOURCE].facts,
+                found[http.SOURCE].facts,
+                found[changes.SOURCE].facts,
+                providers,
+            )
 
     return read_source(case, code.CODE, read)
 
@@ -141,12 +179,16 @@ def _assemble(case: Case, observation: Observation, found: dict[str, Sourced[Any
         runs=found[runs.SOURCE].facts,
         peers=talking,
         neighbours=neighbours,
+        upstreams=found[upstreams.SOURCE].facts or (),
         platform=trouble,
         code=found[code.CODE].facts,
         failed=failed,
     )
     drafts = [_findings_draft(case), *(d for sourced in found.values() for d in sourced.drafts)]
     drafts += [d for d in (peers.draft_peers(case, talking, neighbours),) if d is not None]
+    if case.incident.earlier:
+        tried = "\n".join(case.incident.earlier)
+        drafts.append(case.draft(EARLIER, "what was tried before and what came of it", tried))
     if trouble:
         drafts.append(case.draft(PLATFORM, "Railway says of itself", trouble))
     (summary,) = (s for s in summarise(observation) if s.service_id == case.service.id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from autofix.investigate.code.outgoing import Outgoing
 from autofix.investigate.traces import Frame
 from autofix.models import Deployment, Finding, Incident, Service
 
@@ -141,6 +142,8 @@ class Upstream:
     """Failed look-ups of its hosts."""
     known: bool = False
     """Whether its status page could be read."""
+    unknown: str = ""
+    """Why it could not."""
     incident: str | None = None
     """Title of an unresolved incident that overlaps."""
     incident_url: str = ""
@@ -173,6 +176,10 @@ class CodeFacts:
     """Commits between the deployed one and the head; None when that is not known."""
     changed_suspects: tuple[str, ...] = ()
     """Those of the suspects that the head has changed since."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """``npm:stripe`` and the like, each with the manifest that asks for it."""
+    outgoing: tuple[Outgoing, ...] = ()
+    """Places that call a provider."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from autofix.investigate.budget import shorten_text
 from autofix.models import ServiceContext, VerdictKind
+
+HANDED_ON = 400_000
+"""Bytes of one repository's contexts; a run's parameters may have 524,288."""
+_SHORTER = (600, 300, 150, 60)
+"""Tokens of one item, tried in this order."""
 
 
 def group_by_repository(
@@ -20,9 +26,31 @@ def group_by_repository(
         if context.verdict.kind is VerdictKind.code_fix and repository is not None:
             groups.setdefault(repository, []).append(context)
     return {
-        repository: number_evidence(sorted(group, key=lambda c: c.incident.service.name))
+        repository: number_evidence(fit_group(sorted(group, key=lambda c: c.incident.service.name)))
         for repository, group in sorted(groups.items())
     }
+
+
+def fit_group(
+    contexts: Sequence[ServiceContext], size: int = HANDED_ON
+) -> tuple[ServiceContext, ...]:
+    """The contexts with items short enough that all of them can be handed on together."""
+    kept = tuple(contexts)
+    for tokens in _SHORTER:
+        if sum(len(c.model_dump_json().encode()) for c in kept) <= size:
+            break
+        kept = tuple(
+            c.model_copy(
+                update={
+                    "evidence": tuple(
+                        i.model_copy(update={"text": shorten_text(i.text, tokens)})
+                        for i in c.evidence
+                    )
+                }
+            )
+            for c in kept
+        )
+    return kept
 
 
 def number_evidence(contexts: Sequence[ServiceContext]) -> tuple[ServiceContext, ...]:

@@ -14,15 +14,23 @@ _NEXT = {
     Autonomy.pull_request: "A fix is started for {repositories}.",
 }
 
+_BY_ITSELF = "goes on by itself"
+
 
 def render_verdicts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> str:
-    """One row a service: what it calls for and why; then what follows at this autonomy."""
+    """One row a service: what it calls for, why, and what to do; then what follows by itself."""
     rows = [
         f"| {cell(context.incident.service.name)} | **{context.verdict.kind}** | "
-        f"{cell(context.verdict.reason, cap=600)} | {code(context.incident.work_id)} |"
+        f"{cell(context.verdict.reason, cap=600)} | "
+        f"{cell(context.verdict.action, cap=600) or _BY_ITSELF} | "
+        f"{code(context.incident.work_id)} |"
         for context in contexts
     ]
-    table = ["| service | verdict | why | work id |", "| --- | --- | --- | --- |", *rows]
+    table = [
+        "| service | verdict | why | to do | work id |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+    ]
     return "\n".join(["# Verdicts", "", *table, "", _what_follows(contexts, autonomy), ""])
 
 

@@ -11,6 +11,7 @@ from autofix.models import Window
 from autofix.observe.frames import STATUS_CLASSES
 
 WIDTH = 24
+"""Blocks of a line at most."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
 
@@ -46,7 +47,8 @@ def render_series(
 ) -> str:
     """One line for each measurement that has samples; a dot is a gap."""
     own = samples[samples["service"] == service_id]
-    rendered = (_render_line(own, line, window) for line in lines)
+    width = _width(own, window)
+    rendered = (_render_line(own, line, window, width) for line in lines)
     return "\n".join(text for text in rendered if text)
 
 
@@ -68,7 +70,16 @@ def percent_of_limit(samples: pd.DataFrame, service_id: str, line: Line) -> floa
     return 100 * float(usage.mean()) / float(limits.iloc[-1])
 
 
-def _render_line(own: pd.DataFrame, line: Line, window: Window) -> str:
+def _width(own: pd.DataFrame, window: Window) -> int:
+    """Parts of the window, none of them shorter than a step: else each would look like a gap."""
+    times = own["ts"].drop_duplicates().sort_values()
+    step = times.diff().min()
+    if len(times) < 2 or not step or pd.isna(step):  # noqa: PLR2004
+        return WIDTH
+    return max(1, min(WIDTH, int(window.length / step.to_pytimedelta())))
+
+
+def _render_line(own: pd.DataFrame, line: Line, window: Window, width: int) -> str:
     points = _points(own, line)
     values = points["value"]
     if values.empty or (line.unit == "a step" and not values.any()):
@@ -77,7 +88,7 @@ def _render_line(own: pd.DataFrame, line: Line, window: Window) -> str:
     limit = float(limits.iloc[-1]) if len(limits) and limits.iloc[-1] > 0 else None
     shown = [_number(v) for v in (values.iloc[0], values.iloc[-1], values.mean(), values.max())]
     text = (
-        f"{line.label:<8} {sparkline(_buckets(points, window), limit or float(values.max()))}  "
+        f"{line.label:<8} {sparkline(_buckets(points, window, width), limit or float(values.max()))}  "
         f"{shown[0]} → {shown[1]} {line.unit}, average {shown[2]}, maximum {shown[3]}"
     )
     if limit is None:
@@ -97,12 +108,12 @@ def _points(own: pd.DataFrame, line: Line) -> pd.DataFrame:
     return points.sort_index().rename_axis("ts").reset_index(name="value")
 
 
-def _buckets(points: pd.DataFrame, window: Window) -> list[float | None]:
-    """The window in `WIDTH` parts, the highest value of each."""
+def _buckets(points: pd.DataFrame, window: Window, width: int) -> list[float | None]:
+    """The window in parts, the highest value of each."""
     elapsed = (points["ts"] - pd.Timestamp(window.start)).dt.total_seconds()
-    part = np.floor(elapsed / window.length.total_seconds() * WIDTH).clip(0, WIDTH - 1).astype(int)
+    part = np.floor(elapsed / window.length.total_seconds() * width).clip(0, width - 1).astype(int)
     highest = points["value"].groupby(part).max()
-    return [float(highest[i]) if i in highest.index else None for i in range(WIDTH)]
+    return [float(highest[i]) if i in highest.index else None for i in range(width)]
 
 
 def _number(value: float) -> str:

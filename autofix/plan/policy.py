@@ -29,6 +29,18 @@ def judge_plan(
     """
     if plan.answer == "insufficient_evidence":
         return PolicyResult(reasons=(f"the evidence shows no cause: {plan.missing}",))
+    reasons = find_faults(plan, contexts)
+    if plan.root_causes and plan.confidence < minimum_confidence:
+        reasons.append(
+            f"confidence {plan.confidence:.2f} is below the required {minimum_confidence:.2f}"
+        )
+    return PolicyResult(reasons=tuple(reasons))
+
+
+def find_faults(plan: FixPlan, contexts: Sequence[ServiceContext]) -> list[str]:
+    """What is wrong with a plan whatever its confidence, each in a sentence; once each."""
+    if plan.answer == "insufficient_evidence":
+        return []
     reasons: list[str] = []
     if not plan.root_causes:
         reasons.append("the plan names no root cause")
@@ -50,11 +62,7 @@ def judge_plan(
         for path in [*plan.files, *(c.file for c in plan.root_causes if c.file)]
         if not is_inside(path, roots)
     ]
-    if plan.root_causes and plan.confidence < minimum_confidence:
-        reasons.append(
-            f"confidence {plan.confidence:.2f} is below the required {minimum_confidence:.2f}"
-        )
-    return PolicyResult(reasons=tuple(dict.fromkeys(reasons)))
+    return list(dict.fromkeys(reasons))
 
 
 def allowed_roots(contexts: Sequence[ServiceContext]) -> tuple[str, ...]:

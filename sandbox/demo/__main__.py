@@ -63,9 +63,11 @@ def _run(stack: Stack, view: View, *, keep: bool) -> int:
         stack.deploy()
         stack.pause_schedules()
         stack.start_worker(model)
+    with view.step("autofix doctor: every setting against its other side"):
+        wrong = stack.doctor(model)
     world = World(stack)
     try:
-        status = _story(stack, world, view, model, began)
+        status = _story(stack, world, view, model, began, wrong)
         if keep:
             view.say("everything keeps running; Ctrl-C ends it")
             signal.pause()
@@ -75,8 +77,16 @@ def _run(stack: Stack, view: View, *, keep: bool) -> int:
     return status
 
 
-def _story(stack: Stack, world: World, view: View, model: Model, began: float) -> int:
+def _story(
+    stack: Stack,
+    world: World,
+    view: View,
+    model: Model,
+    began: float,
+    wrong: list[dict[str, Any]],
+) -> int:
     checks = Checks()
+    checks.add("autofix doctor finds nothing wrong", not wrong, str(wrong))
     with view.step(f"let {WINDOW_SECONDS} s of traffic pass; reproduce each fault on main"):
         _reproduce_on_main(world, checks)
         while time.monotonic() < began + WINDOW_SECONDS + STEP_SECONDS:

@@ -109,20 +109,40 @@ class Stack:
 
     def start_worker(self, model: Model) -> None:
         """A process worker that holds the product's settings."""
-        environment = {
+        environment = {**self.product_environment(model), "PREFECT_WORKER_QUERY_SECONDS": "2"}
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "autofix"]
+        self.processes.start(
+            "prefect-worker", [*command, "--type", "process"], environment, PROJECT
+        )
+        self.processes.wait_until("prefect-worker", lambda: self.prefect.has_worker("autofix"), 60)
+
+    def doctor(self, model: Model) -> list[dict[str, Any]]:
+        """What the product's own doctor finds wrong, where two paused schedules are on purpose."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("autofix")), "doctor", "--json"],
+            cwd=self.root,
+            env=self.product_environment(model),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if not done.stdout.startswith("{"):
+            raise DemoError(f"autofix doctor did not answer:\n{done.stdout}{done.stderr}")
+        checks: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
+        paused = {f"Deployment {flow}" for flow in SCHEDULED}
+        return [c for c in checks if not c["ok"] and c["name"] not in paused]
+
+    def product_environment(self, model: Model) -> dict[str, str]:
+        """The environment the product runs in: Prefect's address and every setting."""
+        return {
             **self._environment(),
             **self.settings,
             **model.environment,
             "OPENCODE_URL": self.opencode_url,
             "OPENCODE_SERVER_PASSWORD": self.opencode_password,
             "OPENCODE_WORKSPACE": str(self.root / "agent" / "work"),
-            "PREFECT_WORKER_QUERY_SECONDS": "2",
         }
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "autofix"]
-        self.processes.start(
-            "prefect-worker", [*command, "--type", "process"], environment, PROJECT
-        )
-        self.processes.wait_until("prefect-worker", lambda: self.prefect.has_worker("autofix"), 60)
 
     def model(self) -> Model:
         """The rehearsal model, or a real one when a key is set."""

@@ -42,6 +42,20 @@ def find_references(call: Call) -> Answer:
     return 200, [shapes.reference(name, branches[name]) for name in found]
 
 
+def create_reference(call: Call) -> Answer:
+    """A new branch at a commit; refused with 422 for what does not exist, as at GitHub."""
+    ref, sha = call.text("ref") or "", call.text("sha") or ""
+    if not ref.startswith("refs/heads/") or len(ref) <= len("refs/heads/"):
+        raise Refused(422, "Reference name must start with refs/heads/.")
+    if call.repo.repository.resolve(sha) != sha:
+        raise Refused(422, "Object does not exist")
+    branch = ref.removeprefix("refs/heads/")
+    if branch in call.repo.repository.branches():
+        raise Refused(422, "Reference already exists")
+    call.repo.repository.git("update-ref", ref, sha)
+    return 201, shapes.reference(branch, sha)
+
+
 def delete_branch(call: Call) -> Answer:
     """Delete a branch."""
     call.repo.delete_branch(call.params["branch"])
@@ -146,6 +160,7 @@ ROUTES: Routes = [
     ("GET", f"{_REPO}/branches/{{branch:path}}", get_branch),
     ("GET", f"{_REPO}/git/ref/heads/{{branch:path}}", get_reference),
     ("GET", f"{_REPO}/git/matching-refs/heads/{{prefix:path}}", find_references),
+    ("POST", f"{_REPO}/git/refs", create_reference),
     ("DELETE", f"{_REPO}/git/refs/heads/{{branch:path}}", delete_branch),
     ("GET", f"{_REPO}/contents/{{path:path}}", get_contents),
     ("GET", f"{_REPO}/git/trees/{{treeish:path}}", get_tree),

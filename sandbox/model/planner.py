@@ -55,6 +55,11 @@ def _match(report: Report) -> Match | None:
             for hit in hits.values():
                 facts |= {k: v for k, v in hit.items() if k not in facts}
         else:
+            for lead in recipe.leads:
+                led = {key: found for key, text in texts.items() if (found := lead.find(text))}
+                cited += [key for key in led if key not in cited]
+                for hit in led.values():
+                    facts |= {k: v for k, v in hit.items() if k not in facts}
             ordered = tuple(key for key in texts if key in cited)
             return Match(report.service, recipe, ordered, facts)
     return None
@@ -85,6 +90,7 @@ def build_plan(reports: list[Report]) -> dict[str, Any]:
         ],
         "verification": _gather(matches, "verification"),
         "risks": _gather(matches, "risks"),
+        "do_not_touch": _gather(matches, "keep"),
         "missing": "",
     }
 

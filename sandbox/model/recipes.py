@@ -58,6 +58,10 @@ class Recipe:
     recommendations: tuple[str, ...]
     verification: tuple[str, ...]
     risks: tuple[str, ...]
+    keep: tuple[str, ...]
+    """What the fix must leave as it is."""
+    leads: tuple[Sign, ...] = ()
+    """What may be there beside the signs, and then names the place."""
 
     def describe(self, facts: dict[str, str]) -> str:
         """The cause in words."""
@@ -113,6 +117,17 @@ GROWING_LIST = Recipe(
         "No restarts; the 5xx rate and p95 latency are back at their baseline.",
     ),
     risks=("Entries older than the newest ones are no longer available to the page.",),
+    keep=("What the pages show, and in which order.",),
+    leads=(
+        Sign(
+            (
+                (
+                    r"(?P<file>[\w./-]+\.py), lines [^\n]*[:;] (?P<collection>\w+) is kept for the whole "
+                    r"process[^\n]*only added to"
+                ),
+            )
+        ),
+    ),
 )
 
 QUERY_PER_ROW = Recipe(
@@ -154,6 +169,17 @@ QUERY_PER_ROW = Recipe(
         "The database's CPU falls.",
     ),
     risks=("The joined rows of a page are held in memory at once.",),
+    keep=("What the page shows, and the order of its rows.",),
+    leads=(
+        Sign(
+            (
+                (
+                    r"(?P<file>[\w./-]+\.py), lines [^\n]*: (?P<function>\w+): [^\n]*makes a query "
+                    r"[^\n]*in a loop"
+                ),
+            )
+        ),
+    ),
 )
 
 MISSING_KEY = Recipe(
@@ -189,6 +215,7 @@ MISSING_KEY = Recipe(
     recommendations=("Check for other records that only most customers have.",),
     verification=("The 5xx rate of the route falls to zero under the same traffic.",),
     risks=("A record that is missing by mistake no longer shows as an error.",),
+    keep=("What is answered where the record exists.",),
 )
 
 RECIPES: tuple[Recipe, ...] = (GROWING_LIST, QUERY_PER_ROW, MISSING_KEY)

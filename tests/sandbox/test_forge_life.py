@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from autofix.change.github_life import LifeClient
+from autofix.doctor.forge import ProbeClient, check_forge
 from autofix.settings import Settings
 from tests.sandbox.test_forge import REPO, TOKEN, World, world
 
@@ -90,3 +91,13 @@ def test_a_close_is_read_back(world: World, client: LifeClient) -> None:
     client.close_pull(REPOSITORY, 1)
     assert [c.body for c in client.fetch_comments(REPOSITORY, 1)] == ["two"]
     assert client.fetch_pull(REPOSITORY, 1).state == "closed"
+
+
+def test_the_doctors_probes_make_nothing_and_find_the_token_allowed(world: World) -> None:
+    """Refused for their content, not for a permission; no branch and no pull request is left."""
+    settings = Settings(_env_file=None, github_token=TOKEN, github_api_url=world.address)
+    with ProbeClient(settings) as client:
+        (check,) = check_forge(client, [REPOSITORY])
+    assert check.ok, check.detail
+    assert world.client.get(f"{REPO}/pulls", params={"state": "all"}).json() == []
+    assert world.client.get(f"{REPO}/git/matching-refs/heads/autofix").json() == []

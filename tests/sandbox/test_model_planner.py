@@ -121,6 +121,25 @@ def test_the_failing_line_is_named_only_when_the_evidence_shows_it(ask):
     assert ask(_prompt(alpha=QUERIES)).files == []
 
 
+CODE = """\
+[E7] code · 2026-11-24T14:00:00Z \u2013 2026-11-24T14:02:00Z
+why: code at the deployed commit
+~~~ a1b2c3d4
+app.py, lines 16\u201326: load_orders: called by page for GET /x; makes a query in a loop, line 22
+ 16 | def load_orders(database, customer_id):
+~~~ a1b2c3d4
+"""
+
+
+def test_code_that_is_shown_names_the_place_and_proves_nothing_alone(ask):
+    """With the log's count the loop is the cause; without it, it is only a loop."""
+    plan = ask(_prompt(alpha=QUERIES + CODE))
+    assert plan.files == ["app.py"]
+    (cause,) = plan.root_causes
+    assert (cause.function, cause.evidence) == ("load_orders", ["E4", "E7"])
+    assert ask(_prompt(alpha=CODE)).answer == "insufficient_evidence"
+
+
 def test_several_services_get_a_root_cause_each(ask):
     """Evidence counts for the service whose heading it stands below, the unknown are told."""
     plan = ask(_prompt(alpha=TRACEBACK, beta=LEAK, gamma=QUIET))

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 from markdown_it import MarkdownIt
 
@@ -20,6 +22,8 @@ from autofix.change.ids import branch_name, fix_id
 from autofix.change.pr_body import parse_marker, render_body
 from autofix.change.prompt import render_prompt as render_agent_prompt
 from autofix.investigate.evidence import build_evidence, gather
+from autofix.investigate.providers import load_providers
+from autofix.investigate.status import StatusReader
 from autofix.investigate.verdict import judge
 from autofix.models import (
     Architecture,
@@ -44,6 +48,7 @@ CANARY = "canaryword"
 SECRET = made.TOKENS["github classic"](Random(5))
 OLD, LIVE = "a" * 40, "c" * 40
 SERVICE, REPOSITORY = "svc-billing-api", "acme/billing-api"
+NO_PAGES = httpx.MockTransport(lambda _: httpx.Response(404))
 APP = "def total(items):\n    return sum(item['price'] for item in items)\n"
 
 POISON = {
@@ -91,8 +96,10 @@ POISON = {
 class World:
     """One incident, with places to plant a text in."""
 
-    def __init__(self, make_service: Callable[..., Any], finding: Any, window: Window) -> None:
-        self.window, self.finding = window, finding
+    def __init__(
+        self, make_service: Callable[..., Any], finding: Any, window: Window, folder: Path
+    ) -> None:
+        self.window, self.finding, self.folder = window, finding, folder
         self.railway, self.forge = RailwayApp(), ForgeApp()
         self.service = make_service()
         self.platform: str | None = None
@@ -170,7 +177,13 @@ class World:
         door = redactor((), key="test")
         with self.railway.client(attempts=1) as client:
             gathered = gather(
-                client, incident, architecture, timedelta(minutes=1), open_forge=self.forge.open
+                client,
+                incident,
+                architecture,
+                timedelta(minutes=1),
+                providers=load_providers(),
+                status=StatusReader(self.folder, self.window.end, transport=NO_PAGES),
+                open_forge=self.forge.open,
             )
         evidence = build_evidence(gathered.drafts, door)
         context = ServiceContext(
@@ -199,8 +212,10 @@ PLACES = (
 
 
 @pytest.fixture
-def world(make_service: Any, make_finding: Any, window: Window) -> Callable[[], World]:
-    return lambda: World(make_service, make_finding(), window)
+def world(
+    make_service: Any, make_finding: Any, window: Window, tmp_path: Path
+) -> Callable[[], World]:
+    return lambda: World(make_service, make_finding(), window, tmp_path / "status")
 
 
 def outside(prompt: str) -> list[str]:

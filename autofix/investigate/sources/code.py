@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autofix.change.github import NotFoundError
 from autofix.errors import GithubError
 from autofix.investigate.budget import Block, Draft
 from autofix.investigate.case import Case, Sourced
-from autofix.investigate.code import guide
+from autofix.investigate.code import guide, manifests
 from autofix.investigate.code.excerpts import AROUND, excerpt
 from autofix.investigate.code.files import code_files, is_below, locate, rank_files
 from autofix.investigate.code.forge import FILES, ChangedFile, Comparison, Repository
 from autofix.investigate.code.functions import Function, Index, Source
 from autofix.investigate.code.handlers import find_handlers
+from autofix.investigate.code.outgoing import find_outgoing
 from autofix.investigate.code.queries import Query, find_growth, find_queries, find_queries_through
 from autofix.investigate.facts import ChangeFacts, CodeFacts, HttpFacts, Kept, LogFacts, RouteFacts
+from autofix.investigate.providers import Providers
 from autofix.investigate.traces import Frame
 from autofix.models import Pattern, Signal
 from autofix.redact import cut
 
 CODE, DIFF, GUIDE = "code", "diff", "guidance"
-_RESERVED = 10
+_RESERVED = 12
 """Files kept for stack frames and for what the repository says of itself."""
 _DEPTH = 3
 """Calls that are followed from a handler."""
@@ -34,7 +36,7 @@ _PATCHES = 12
 _PATCH_LINES = 80
 _SUBJECTS = 12
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@", re.MULTILINE)
-_LEAKS = frozenset({Signal.memory})
+_LEAKS = frozenset({Signal.memory, Signal.crash_loop})
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def read_code(
     logs: LogFacts | None,
     http: HttpFacts | None,
     changes: ChangeFacts | None,
+    providers: Providers,
 ) -> Sourced[CodeFacts]:
     """Lines around our own stack frames, handlers of the worst routes with their queries, the diff.
 
@@ -97,7 +100,11 @@ def read_code(
     places = _find_places(case, reader, located)
     drafts = [_code_draft(case, reader, places)]
     drafts += [_diff_draft(case, repository, changes, places), _guide_draft(case, repository)]
-    facts = _facts(case, repository, places)
+    facts = replace(
+        _head_facts(case, repository, places),
+        packages=_packages(repository, case.service.root_directory),
+        outgoing=tuple(find_outgoing(reader.sources.values(), providers)),
+    )
     return Sourced(facts, tuple(d for d in drafts if d is not None))
 
 
@@ -277,7 +284,12 @@ def _guide_draft(case: Case, repository: Repository) -> Draft | None:
     return case.draft(GUIDE, why, "\n".join(commands)) if commands else None
 
 
-def _facts(case: Case, repository: Repository, places: Sequence[Place]) -> CodeFacts:
+def _packages(repository: Repository, root: str) -> dict[str, str]:
+    wanted = manifests.manifest_files(repository.sizes(), root)
+    return manifests.find_packages(repository.fetch_files(wanted))
+
+
+def _head_facts(case: Case, repository: Repository, places: Sequence[Place]) -> CodeFacts:
     suspects = [p for p in places if p.is_suspect]
     names = tuple(f"{p.path}:{p.marks[0] if p.marks else p.start}" for p in suspects)
     branch = case.service.branch

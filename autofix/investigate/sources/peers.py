@@ -52,7 +52,9 @@ def find_peers(case: Case, flows: FlowFacts | None, at_limit: frozenset[str]) ->
             *_reference(case.service, other, variables),
             *(["flows between them"] if other.id in sent_to else []),
         ]
-        by_time = _same_trouble(case, other, found, full=other.id in at_limit)
+        by_time: list[str] = []
+        if not _has_known_callers(case, other, variables, sent_to | received_from):
+            by_time = _same_trouble(case, other, found, full=other.id in at_limit)
         callers = [
             *_reference(other, case.service, variables),
             *(["flows between them"] if other.id in received_from else []),
@@ -134,6 +136,19 @@ def _names(reference: str, service: Service) -> bool:
         return True
     first = _TOKEN.search(reference.replace("${{", " "))
     return first is not None and first[0].lower() == service.name.lower()
+
+
+def _has_known_callers(
+    case: Case, other: Service, variables: Iterable[VariableName], talking: frozenset[str]
+) -> bool:
+    """Whether it is known by more than time who queries the database of the two."""
+    database = case.service if case.service.kind is ServiceKind.database else other
+    variables = list(variables)
+    return bool(talking) or any(
+        _reference(service, database, variables)
+        for service in case.architecture.services
+        if service.id != database.id
+    )
 
 
 def _same_trouble(case: Case, other: Service, found: Sequence[Finding], *, full: bool) -> list[str]:

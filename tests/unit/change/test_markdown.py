@@ -57,3 +57,10 @@ def test_plain_text_mentions_and_closes_nothing():
     text = "Fix @team's cache,\n closes #12 and GH-3, see https://x.example"
     assert plain(text) == "Fix @ team's cache, closes # 12 and GH 3, see https: //x.example"
     assert len(plain("x" * 500, cap=50)) == 50
+
+
+def test_a_break_is_not_broken_by_the_next_rule():
+    """An entity that was put in for one mark holds a # and digits of its own."""
+    assert inline("see https://a.test or ask @bob about #12") == (
+        "see https:&#8203;//a.test or ask @&#8203;bob about #&#8203;12"
+    )

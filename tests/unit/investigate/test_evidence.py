@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from autofix.errors import ConfigError
@@ -14,6 +15,8 @@ from autofix.investigate.budget import SERVICE_TOKENS
 from autofix.investigate.case import MISSING
 from autofix.investigate.evidence import Gathered, build_evidence, gather
 from autofix.investigate.facts import Kept
+from autofix.investigate.providers import load_providers
+from autofix.investigate.status import StatusReader
 from autofix.models import (
     Architecture,
     Deployment,
@@ -156,9 +159,24 @@ def run(
         services=(incident.service, *others),
         **architecture,
     )
-    open_forge = code.open if code else None
+    return ask(app, incident, whole, findings=findings, open_forge=code.open if code else None)
+
+
+def ask(app: RailwayApp, incident: Incident, whole: Architecture, **options: Any) -> Gathered:
     with app.client(attempts=1) as client:
-        return gather(client, incident, whole, STEP, findings=findings, open_forge=open_forge)
+        return gather(
+            client,
+            incident,
+            whole,
+            STEP,
+            providers=load_providers(),
+            status=StatusReader(Path.cwd() / "status", incident.window.end, transport=PAGES),
+            **options,
+        )
+
+
+PAGES = httpx.MockTransport(lambda _: httpx.Response(200, json={"incidents": []}))
+"""Status pages on which all is well."""
 
 
 def items_of(gathered: Gathered, **options: Any) -> dict[str, list[EvidenceItem]]:
@@ -179,7 +197,7 @@ def test_every_source_gives_its_item(incident: Incident, database: Service, wind
     assert [i.id for i in items] == [f"E{4 + n}" for n in range(len(items))]
     assert [i.source for i in items] == [
         "findings", "deployment log", "deployment log", "deployment log", "http log", "code",
-        "dns", "neighbours", "metrics", "databases", "deployments", "diff", "flows", "guidance",
+        "upstreams", "dns", "neighbours", "metrics", "databases", "deployments", "diff", "flows", "guidance",
     ]  # fmt: skip
     assert gathered.facts.failed == {}
     assert gathered.summary.status_codes == {500: 4}
@@ -196,6 +214,10 @@ def test_every_source_gives_its_item(incident: Incident, database: Service, wind
         ("code", "app.py, lines 39–45: stack trace: invoice_total, line 43"),
         ("code", ">43 |     discount = net * DISCOUNTS"),
         ("code", "get_invoice: leads to GET /invoices/{id}"),
+        (
+            "upstreams",
+            "Stripe: no incident that overlaps\n  known by 1 failed look-ups of api.stripe",
+        ),
         ("dns", "×1 api.stripe.com SERVFAIL"),
         (
             "neighbours",
@@ -411,6 +433,27 @@ def test_who_else_is_affected_since_then_is_told(
     assert "mailer" not in text
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_trouble_at_the_same_time_counts_only_where_nothing_better_is_known(
+    incident: Incident,
+    database: Service,
+    make_service: Any,
+    make_finding: Any,
+    window: Window,
+    known: bool,
+) -> None:
+    """Else every service that waits would be said to query the one database that is busy."""
+    app = railway(window)
+    app.flows.clear()
+    reference = {"name": "DB", "serviceId": "svc-orders-web", "references": ["db.URL"]}
+    app.variables = [reference] if known else []
+    findings = (make_finding("db", signal=Signal.cpu, onset=incident.onset),)
+    others = (database, make_service("orders-web"))
+    facts = run(app, incident, *others, findings=findings).facts
+    ways = [p.how for p in facts.peers if p.service.id == database.id]
+    assert ways == ([] if known else [("its trouble at the same time, and nothing else",)])
+
+
 def test_a_repository_that_cannot_be_reached_is_a_fact(incident: Incident, window: Window) -> None:
     """Not there, or not for this token; the rest is gathered all the same."""
     gathered = run(railway(window), incident, code=ForgeApp())
@@ -425,13 +468,14 @@ def test_a_forge_without_a_token_is_a_fact(incident: Incident, window: Window) -
     def refuse() -> Any:
         raise ConfigError("GITHUB_TOKEN is not set: create one")
 
-    app = railway(window)
-    with app.client(attempts=1) as client:
-        whole = Architecture(
-            project_id="p1", project_name="shop", environment_id="e1", environment_name="production",
-            services=(incident.service,),
-        )  # fmt: skip
-        facts = gather(client, incident, whole, STEP, open_forge=refuse).facts
+    whole = Architecture(
+        project_id="p1",
+        project_name="shop",
+        environment_id="e1",
+        environment_name="production",
+        services=(incident.service,),
+    )
+    facts = ask(railway(window), incident, whole, open_forge=refuse).facts
     assert facts.code
     assert facts.code.unreachable == "GITHUB_TOKEN is not set: create one"
 

@@ -1,0 +1,109 @@
+"""Not enough to go on, or nowhere to fix it."""
+
+from __future__ import annotations
+
+from autofix.investigate.facts import ChangeFacts, Facts
+from autofix.investigate.rules.common import Cite, reasons, signals
+from autofix.models import Signal, Verdict, VerdictKind
+
+
+def unread(facts: Facts, cite: Cite) -> Verdict | None:
+    """Neither what it says nor what it answers could be read."""
+    decisive = (
+        {"deployment log", "http log"} if facts.incident.service.domains else {"deployment log"}
+    )
+    if not decisive <= set(facts.failed) or Signal.build_failure in signals(facts):
+        return None
+    why = "; ".join(f"{source}: {facts.failed[source]}" for source in sorted(decisive))
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason=f"neither its log nor its requests could be read ({why})",
+        action="look again when Railway answers; this is done at the next tick",
+        evidence=cite(),
+    )
+
+
+def silent(facts: Facts, cite: Cite) -> Verdict | None:
+    """Nobody asks any more, and nothing it says explains that."""
+    if signals(facts) != {Signal.silence} or (facts.logs and facts.logs.errors):
+        return None
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason=f"{reasons(facts)}; it runs and says nothing of an error",
+        action="see whether its domain still leads to it, and whether its callers still call",
+        evidence=cite("http log", "deployment log", "dns"),
+    )
+
+
+def overlap(facts: Facts, cite: Cite) -> Verdict | None:
+    """A cron whose runs last longer than its schedule allows, without any that failed."""
+    runs = facts.runs
+    if (
+        signals(facts) != {Signal.cron_failed}
+        or runs is None
+        or runs.failed
+        or not runs.overlapping
+    ):
+        return None
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason=f"{runs.overlapping} runs began while the one before was busy, and none failed",
+        action=f"give {facts.incident.service.name} a schedule with more time between two runs",
+        evidence=cite("cron runs"),
+    )
+
+
+def no_repository(facts: Facts, cite: Cite) -> Verdict | None:
+    """Deployed from an image, by upload, or from where the token cannot reach."""
+    service, code = facts.incident.service, facts.code
+    if service.repository is None:
+        origin = (
+            f"the image {service.image}" if service.image else "an upload, without a repository"
+        )
+        return Verdict(
+            kind=VerdictKind.insufficient_evidence,
+            reason=f"deployed from {origin}: there is no repository in which it could be fixed. "
+            f"{reasons(facts)}",
+            action="fix it where its code is, or connect the service to its repository on Railway",
+            evidence=cite("deployment log", "http log"),
+        )
+    if _is_upload(facts.changes):
+        return Verdict(
+            kind=VerdictKind.insufficient_evidence,
+            reason=f"what serves was uploaded and has no commit: what {service.repository} holds is "
+            f"not known to be it. {reasons(facts)}",
+            action=f"deploy {service.name} from its repository",
+            evidence=cite("deployments", "deployment log"),
+        )
+    if code is not None and code.unreachable is not None:
+        return Verdict(
+            kind=VerdictKind.insufficient_evidence,
+            reason=f"{service.repository} cannot be reached: {code.unreachable}",
+            action=f"give GITHUB_TOKEN access to {service.repository}, or connect the service to another "
+            "repository",
+            evidence=cite("deployment log", "http log"),
+        )
+    return None
+
+
+def fixed_at_head(facts: Facts, cite: Cite) -> Verdict | None:
+    """The branch's head has changed the very place since the deployed commit."""
+    code, service = facts.code, facts.incident.service
+    if code is None or not code.ahead_by or not code.changed_suspects:
+        return None
+    newest = facts.changes.newest if facts.changes else None
+    stuck = ""
+    if newest and newest.commit == code.head and newest.status in {"FAILED", "CRASHED"}:
+        stuck = f" Its deployment ended as {newest.status}."
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason=f"{service.branch} is {code.ahead_by} commits ahead of what is deployed, and they change "
+        f"what the evidence leads to ({', '.join(code.changed_suspects[:3])}): the fault may be fixed "
+        f"there already.{stuck}",
+        action=f"deploy it: {service.name} at {(code.head or '')[:12]}",
+        evidence=cite("code", "deployments"),
+    )
+
+
+def _is_upload(changes: ChangeFacts | None) -> bool:
+    return changes is not None and changes.live is not None and changes.live.commit is None
