@@ -22,7 +22,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from sandbox.blueprint import BY_NAME, ENVIRONMENT_ID, HEALTHY, PROJECT_ID
+from sandbox.blueprint import CURABLE, ENVIRONMENT_ID, PROJECT_ID
+from sandbox.egress import PROVIDER_HOST
 from sandbox.faults import Faults
 from sandbox.forge.app import Forge
 from sandbox.model.app import build_app as build_model
@@ -55,7 +56,7 @@ class Sandbox:
 
     def __init__(self, root: Path, healthy: frozenset[str]) -> None:
         self.root = root
-        names = ("railway", "model", "forge")
+        names = ("railway", "model", "forge", "status")
         self.tokens = {name: secrets.token_urlsafe(24) for name in names}
         self.world = World(root / "world", healthy)
         self.forge = Forge(root / "forge", self.tokens["forge"], self.world.on_push)
@@ -71,6 +72,7 @@ class Sandbox:
             "railway": build_railway(world, self.tokens["railway"]),
             "forge": self.forge.app,
             "model": build_model(),
+            "status": world.provider.status_page(),
         }
         for name, app in apps.items():
             config = uvicorn.Config(
@@ -109,6 +111,8 @@ class Sandbox:
             "GITHUB_API_URL": at["forge"],
             "GITHUB_URL": at["forge"],
             "GITHUB_TOKEN": self.tokens["forge"],
+            "AUTOFIX_PROVIDERS": str(self._write_providers(at["status"])),
+            "AUTOFIX_CACHE_DIR": str(self.root / "cache"),
         }
         services = {
             spec.name: {"id": spec.id, "domain": spec.domain, "repository": spec.repository}
@@ -116,6 +120,22 @@ class Sandbox:
         }
         addresses = at | {"edge": f"http://127.0.0.1:{self.world.edge.port}"}
         return {"settings": settings, "addresses": addresses, "services": services}
+
+    def _write_providers(self, status: str) -> Path:
+        """The provider that exists in the sandbox alone, as the product is told of one."""
+        file = self.root / "providers.toml"
+        file.write_text(
+            f"""[paywell]
+name = "Paywell"
+page = "{status}/paywell"
+format = "statuspage"
+status = "{status}/paywell/api/v2/summary.json"
+variables = ["PAYWELL_*"]
+hosts = ["{PROVIDER_HOST}"]
+""",
+            encoding="utf-8",
+        )
+        return file
 
 
 async def run(root: Path, ready: Path, healthy: frozenset[str]) -> None:
@@ -151,14 +171,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="folder for everything it writes")
     parser.add_argument("--ready", type=Path, required=True, help="file that says it is up")
-    curable = sorted(name for name in BY_NAME if (HEALTHY / name).is_dir())
     parser.add_argument(
         "--healthy",
         nargs="*",
         default=[],
-        choices=curable,
+        choices=CURABLE,
         metavar="NAME",
-        help=f"services without their fault: {', '.join(curable)}",
+        help=f"services without their fault: {', '.join(CURABLE)}",
     )
     arguments = parser.parse_args()
     root, ready = arguments.root.resolve(), arguments.ready.resolve()
@@ -169,8 +188,9 @@ def main() -> None:
         parser.exit(1, f"sandbox: {error}\n")
     finally:
         ready.unlink(missing_ok=True)
-        for folder in ("world", "forge"):
+        for folder in ("world", "forge", "cache"):
             shutil.rmtree(root / folder, ignore_errors=True)
+        (root / "providers.toml").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ class ServiceSpec:
     volume_mb: int = 0
     references: dict[str, str] = field(default_factory=dict)
     """Variables that hold the private address of another service."""
+    upstreams: dict[str, str] = field(default_factory=dict)
+    """Variables that hold the address of somebody outside of the project."""
 
     @property
     def id(self) -> str:
@@ -98,6 +100,13 @@ BLUEPRINT: tuple[ServiceSpec, ...] = (
         references={"ORDERS_DB": "orders-db"},
     ),
     ServiceSpec("billing-api", Role.web, cpu_limit=0.25, memory_limit_mb=128),
+    ServiceSpec(
+        "checkout-api",
+        Role.web,
+        cpu_limit=0.1,
+        memory_limit_mb=128,
+        upstreams={"PAYWELL_URL": "http://api.paywell.test"},
+    ),
     ServiceSpec("image-resizer", Role.web, cpu_limit=0.1, memory_limit_mb=128),
     ServiceSpec("search-api", Role.web, cpu_limit=0.12, memory_limit_mb=128),
     ServiceSpec("mailer", Role.worker, cpu_limit=0.1, memory_limit_mb=64),
@@ -110,3 +119,5 @@ BLUEPRINT: tuple[ServiceSpec, ...] = (
     ),
 )
 BY_NAME = {spec.name: spec for spec in BLUEPRINT}
+CURABLE = tuple(spec.name for spec in BLUEPRINT if spec.upstreams or (HEALTHY / spec.name).is_dir())
+"""Services that can be deployed without what makes them sick: a fault, or a provider that is down."""

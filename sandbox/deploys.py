@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sandbox.blueprint import ENVIRONMENT_NAME, PROJECT_NAME, Role, ServiceSpec
 from sandbox.containers import Container, Launcher, free_port
+from sandbox.egress import Egress
 from sandbox.limits import CpuLimiter
 from sandbox.records import Deployment, Registry, Step, utc_now
 
@@ -37,7 +38,8 @@ class DeployFailed(Exception):
 class Starter:
     """Starts a deployment's process with its address, its variables and its limits."""
 
-    def __init__(self, root: Path, launcher: Launcher, limiter: CpuLimiter) -> None:
+    def __init__(self, root: Path, launcher: Launcher, limiter: CpuLimiter, egress: Egress) -> None:
+        self._egress = egress
         self._volumes = root / "volumes"
         self._launcher = launcher
         self._limiter = limiter
@@ -83,6 +85,8 @@ class Starter:
             variables["DATA_DIRECTORY"] = str(volume)
         for name, other in spec.references.items():
             variables[name] = f"127.0.0.1:{self.private_port(other)}"
+        if spec.upstreams:
+            variables |= {**spec.upstreams, "http_proxy": self._egress.address(deployment)}
         return variables
 
 

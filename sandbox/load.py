@@ -52,6 +52,10 @@ STREAMS: dict[str, tuple[Stream, ...]] = {
         Stream(5.0, lambda n, _rng: f"/invoices/{1 + n * 7 % 600}"),
         Stream(2.0, lambda n, _rng: f"/customers/{1 + n % 60}/balance"),
     ),
+    "checkout-api": (
+        Stream(1.5, lambda n, _rng: f"/checkouts/{1 + n * 3 % 200}"),
+        Stream(2.0, lambda n, _rng: f"/carts/{1 + n * 7 % 200}"),
+    ),
     "image-resizer": (Stream(5.0, lambda n, _rng: f"/images/{1 + n % 20}?width={16 + n % 64}"),),
     "search-api": (
         Stream(7.5, lambda n, _rng: f"/search?q={WORDS[n % len(WORDS)].replace(' ', '+')}"),

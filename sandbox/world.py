@@ -15,6 +15,7 @@ from sandbox.blueprint import BLUEPRINT, HEALTHY, Role, ServiceSpec
 from sandbox.containers import Launcher
 from sandbox.deploys import Deployer, Starter
 from sandbox.edge import Edge
+from sandbox.egress import Egress, Provider
 from sandbox.keeper import Keeper
 from sandbox.limits import CpuLimiter
 from sandbox.load import STREAMS
@@ -59,7 +60,9 @@ class World:
         self._load: subprocess.Popen[bytes] | None = None
         self._launcher = Launcher()
         self._limiter = CpuLimiter()
-        self.starter = Starter(root, self._launcher, self._limiter)
+        self.provider = Provider(self.started, is_up="checkout-api" in healthy)
+        self.egress = Egress(self._find_by_id, self.provider)
+        self.starter = Starter(root, self._launcher, self._limiter, self.egress)
         self._keeper = Keeper(self.registry, self.starter)
         self._deployer: Deployer | None = None
         self._deploys = ThreadPoolExecutor(max_workers=4, thread_name_prefix="deploy")
@@ -73,6 +76,7 @@ class World:
         for spec in self.specs:
             self._deployer.prepare(spec)
         self.edge.start()
+        self.egress.start()
         self._keeper.start()
         first = [s for s in self.specs if s.role is Role.tcp]
         self._deploy_all(first, create_repository)
@@ -90,6 +94,7 @@ class World:
         if self._deployer is not None:
             self._keeper.close()
             self.edge.close()
+            self.egress.close()
         self._limiter.close()
         for deployment in self.registry.all():
             if deployment.container:
@@ -147,6 +152,9 @@ class World:
         name = self._hosts.get(host)
         return self.registry.active(name) if name else None
 
+    def _find_by_id(self, deployment_id: str) -> Deployment | None:
+        return next((d for d in self.registry.all() if d.id == deployment_id), None)
+
     def _start_load(self) -> None:
         names = [spec.name for spec in self.specs if spec.name in STREAMS]
         self._load = self._launcher.start(
@@ -162,7 +170,7 @@ def copy_service(name: str, folder: Path, *, healthy: bool) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     source = next(spec.source for spec in BLUEPRINT if spec.name == name)
     shutil.copytree(source, folder, ignore=ignored)
-    if healthy:
+    if healthy and (HEALTHY / name).is_dir():
         shutil.copytree(HEALTHY / name, folder, ignore=ignored, dirs_exist_ok=True)
 
 

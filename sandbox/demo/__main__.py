@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import signal
 import sys
@@ -20,7 +21,8 @@ from sandbox.demo.prefect_api import FINAL
 from sandbox.demo.processes import DemoError, Processes
 from sandbox.demo.stack import Model, Stack
 from sandbox.demo.view import View
-from sandbox.demo.world import CONTROLS, SICK, Checks, World
+from sandbox.demo.world import CONTROLS, SICK, WAITING, Checks, World
+from sandbox.egress import INCIDENT
 
 WINDOW_SECONDS = 90
 STEP_SECONDS = 5
@@ -97,6 +99,7 @@ def _story(
     found = _found(stack)
     with view.step("check the pull requests: tests and reproduction on each branch"):
         rows = [_check_service(world, checks, name, found) for name in SICK]
+        rows += [_check_waiting(stack, world, checks, name, found) for name in WAITING]
         rows += [_check_control(world, checks, name, found) for name in CONTROLS]
     with view.step("run the monitor a second time: nothing may be done twice"):
         _second_tick(stack, world, checks, monitor)
@@ -176,6 +179,22 @@ def _check_service(world: World, checks: Checks, name: str, found: dict[str, str
         pull,
         *("[green]pass[/green]" if ok else "[red]fail[/red]" for ok in (passed, cured)),
     ]
+
+
+def _check_waiting(
+    stack: Stack, world: World, checks: Checks, name: str, found: dict[str, str]
+) -> list[str]:
+    """The verdict names the provider's incident; nothing is opened, and its page is asked once."""
+    pulls = world.pull_requests(name)
+    checks.add(f"{name}: no pull request", not pulls, f"{len(pulls)} found")
+    text = stack.prefect.artifact(f"context-{name}") or ""
+    named = f"wait_upstream: Paywell has an unresolved incident since .*: {INCIDENT}"
+    waits = re.search(named, text) is not None
+    checks.add(f"{name}: the verdict is to wait, with the incident named", waits, text[:200])
+    asked = world.status_requests()
+    checks.add(f"{name}: the status page was asked once", asked == 1, f"{asked} times")
+    pull = "none: wait for the provider" if waits and not pulls else "[red]unwanted[/red]"
+    return [name, WAITING[name], found.get(name, "nothing"), pull, "", ""]
 
 
 def _check_control(world: World, checks: Checks, name: str, found: dict[str, str]) -> list[str]:

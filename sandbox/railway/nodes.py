@@ -195,12 +195,12 @@ class Nodes:
                 "isSealed": False,
                 "environmentId": ENVIRONMENT_ID,
                 "serviceId": spec.id,
-                "references": [f"{other}.RAILWAY_PRIVATE_DOMAIN"],
+                "references": references,
                 "createdAt": self._world.started,
                 "updatedAt": self._world.started,
             }
             for spec in self._world.specs
-            for name, other in spec.references.items()
+            for name, references in _variables(spec).items()
         ]
 
     def volume_instances(self) -> list[Json]:
@@ -231,6 +231,12 @@ class Nodes:
                 }
             )
         return found
+
+
+def _variables(spec: ServiceSpec) -> dict[str, list[str]]:
+    """Names of a service's variables, each with what its value is made of."""
+    private = {name: [f"{other}.RAILWAY_PRIVATE_DOMAIN"] for name, other in spec.references.items()}
+    return private | {name: [] for name in spec.upstreams}
 
 
 def instance_status(deployment: Deployment) -> str:

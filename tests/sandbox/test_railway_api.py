@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.blueprint import BY_NAME, ENVIRONMENT_ID, PROJECT_ID
 from sandbox.railway.app import build_app
-from sandbox.records import Deployment, Execution, LogLine, Request, Sample
+from sandbox.records import Deployment, Execution, Flow, LogLine, Lookup, Request, Sample
 from sandbox.world import World
 from tests.sandbox.serving import serve
 
@@ -75,6 +75,8 @@ def _fill(world: World) -> None:
         LogLine(at(3), "info", "page=customer queries=1"),
     ]
     database.log.append(LogLine(at(2.5), "error", "disk is slow"))
+    new.lookups += [Lookup(at(1), "a.test", "NOERROR"), Lookup(at(2), "b.test", "NXDOMAIN")]
+    new.flows.append(Flow(at(1), at(2), "10.0.0.9", 7000, 40_000, 90, 3.0, DATABASE))
 
 
 @pytest.fixture(scope="module")
@@ -295,4 +297,28 @@ def test_limits_are_what_the_service_declares(ask: Ask) -> None:
 def test_introspection_answers(ask: Ask) -> None:
     fields = ask('{ __type(name: "Query") { fields { name } } }')["__type"]["fields"]
     assert {"name": "httpMetricsGroupedByStatus"} in fields
-    assert {"name": "networkFlowLogs"} not in fields
+    assert {"name": "webhooks"} not in fields
+
+
+def _network(service: str, dns: str = "") -> str:
+    span = f'beforeDate: "{at(0).isoformat()}", anchorDate: "{at(60).isoformat()}", beforeLimit: 9'
+    of = f'environmentId: "{ENVIRONMENT_ID}", serviceId: "{service}", {span}'
+    return (
+        f"{{ dnsQueryLogs({of}{dns}) {{ qname rcode queriedAt queryZone }} "
+        f"networkFlowLogs({of}) {{ peerKind peerServiceId dstPort byteCount l4LatencyMs dropCause }} }}"
+    )
+
+
+def test_look_ups_and_flows_are_those_that_were_recorded(ask: Ask) -> None:
+    """Of one service, failed ones apart; nothing is made up for the others."""
+    found = ask(_network(WEB.id))
+    assert [row["qname"] for row in found["dnsQueryLogs"]] == ["a.test", "b.test"]
+    assert found["networkFlowLogs"] == [
+        {
+            "peerKind": "service", "peerServiceId": DATABASE.id, "dstPort": 7000, "byteCount": 90,
+            "l4LatencyMs": 3.0, "dropCause": None,
+        }
+    ]  # fmt: skip
+    failed = ask(_network(WEB.id, ', filter: "@status:failed"'))
+    assert [row["qname"] for row in failed["dnsQueryLogs"]] == ["b.test"]
+    assert ask(_network(CRON.id)) == {"dnsQueryLogs": [], "networkFlowLogs": []}
