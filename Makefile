@@ -19,7 +19,7 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo test lint format typecheck bench lock up down clean
+.PHONY: help setup demo test lint format typecheck bench lock chaos up down clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ lock: ## write requirements.lock and the package-lock.json files anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 	cd opencode && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 	cd tests/tokenizer && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+chaos: setup ## kill -9 at every task boundary, rerun, and count what is in the world
+	@$(BIN)/python -m tests.chaos
 
 up: setup ## everything on this machine from .env, until it is stopped
 	@$(BIN)/python -m flows.up

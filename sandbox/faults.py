@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -87,6 +87,8 @@ class Faults:
         self.name = name
         self.armed: list[Fault] = []
         self.counts: Counter[str] = Counter()
+        self.callers: Counter[str] = Counter()
+        """Requests by the first word of who sent them."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the sandbox's own paths, misbehave when armed, else pass on."""
@@ -99,6 +101,7 @@ class Faults:
             await response(scope, receive, send)
             return
         self.counts[f"{scope['method']} {path}"] += 1
+        self.callers[_caller(scope)] += 1
         fault = self._take(path)
         if fault is None:
             await self.app(scope, receive, send)
@@ -122,9 +125,11 @@ class Faults:
                 self.armed.clear()
                 return Response(status_code=204)
             case ("GET", "/_sandbox/requests"):
-                return JSONResponse({"name": self.name, "requests": dict(self.counts)})
+                counts = {"requests": dict(self.counts), "callers": dict(self.callers)}
+                return JSONResponse({"name": self.name, **counts})
             case ("DELETE", "/_sandbox/requests"):
                 self.counts.clear()
+                self.callers.clear()
                 return Response(status_code=204)
             case _:
                 return JSONResponse({"message": "Not Found"}, 404)
@@ -154,6 +159,11 @@ class Faults:
         await send(
             {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
         )
+
+
+def _caller(scope: Scope) -> str:
+    agent = Headers(scope=scope).get("user-agent", "")
+    return agent.partition("/")[0].partition(" ")[0]
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

@@ -73,6 +73,12 @@ class Processes:
         if status is not None:
             raise DemoError(f"{name} ended with exit status {status}{self._tail(name)}")
 
+    def kill(self, name: str) -> None:
+        """Kill -9 a process and all of its session, as an accident would."""
+        process = self._running.pop(name)
+        _end_group(process.pid)
+        process.wait()
+
     def __enter__(self) -> Self:
         """End everything when the block is left."""
         return self

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,7 @@ class Stack:
 
     def start_base(self) -> None:
         """The Prefect server and the sandbox, at the same time."""
-        port = self.prefect_url.rpartition(":")[2]
-        server = [sys.executable, "-m", "prefect", "server", "start"]
-        self.processes.start(
-            "prefect-server",
-            [*server, "--host", "127.0.0.1", "--port", port],
-            self._environment(),
-            PROJECT,
-        )
+        self.start_server()
         ready = self.root / "world.json"
         command = [sys.executable, "-m", "sandbox", "--root", str(self.root / "world")]
         if self._healthy:
@@ -70,10 +64,21 @@ class Stack:
         self.processes.wait_until("sandbox", ready.exists, 60)
         self.world = json.loads(ready.read_text(encoding="utf-8"))
 
+    def start_server(self) -> None:
+        """The Prefect server; it may not be ready yet."""
+        port = self.prefect_url.rpartition(":")[2]
+        server = [sys.executable, "-m", "prefect", "server", "start"]
+        self.processes.start(
+            "prefect-server",
+            [*server, "--host", "127.0.0.1", "--port", port],
+            self._environment(),
+            PROJECT,
+        )
+
     def start_agent(self, model: Model) -> None:
         """The OpenCode server, with nothing in its environment that the agent must not have."""
         home = self.root / "agent"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         host, _, port = self.opencode_url.removeprefix("http://").partition(":")
         environment = {
             **self._passed_on(),
@@ -107,9 +112,13 @@ class Stack:
         for flow in SCHEDULED:
             self.prefect.pause_schedules(self.prefect.deployment(flow)["id"])
 
-    def start_worker(self, model: Model) -> None:
-        """A process worker that holds the product's settings."""
-        environment = {**self.product_environment(model), "PREFECT_WORKER_QUERY_SECONDS": "2"}
+    def start_worker(self, model: Model, more: Mapping[str, str] | None = None) -> None:
+        """A process worker that holds the product's settings, and `more` if need be."""
+        environment = {
+            **self.product_environment(model),
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            **(more or {}),
+        }
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "autofix"]
         self.processes.start(
             "prefect-worker", [*command, "--type", "process"], environment, PROJECT

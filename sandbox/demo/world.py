@@ -83,9 +83,18 @@ class World:
         number = self.pull_requests(service)[0]["number"]
         self._forge("PUT", f"/repos/{self.repository(service)}/pulls/{number}/merge", json={})
 
+    def forget(self, service: str, *, only_outcomes: bool = False) -> None:
+        """Let the forge forget a service's pull requests and branches, or what was said of them."""
+        query = "?only=outcomes" if only_outcomes else ""
+        self._forge("DELETE", f"/repos/{self.repository(service)}/_sandbox{query}")
+
     def merge_is_live(self, service: str) -> bool:
         """Whether a service's newest deployment is of its merge, and serves."""
         merge = self.pull_requests(service)[0]["merge_commit_sha"]
+        return bool(merge) and self.live_commit(service) == merge
+
+    def live_commit(self, service: str) -> str | None:
+        """The commit of a service's newest deployment if that serves; None otherwise."""
         query = (
             "query ($e: String!, $s: String!) { serviceInstance(environmentId: $e, serviceId: $s)"
             " { latestDeployment { status meta } } }"
@@ -101,7 +110,7 @@ class World:
             json={"query": query, "variables": variables},
         )
         newest = answer.raise_for_status().json()["data"]["serviceInstance"]["latestDeployment"]
-        return bool(newest["status"] == "SUCCESS" and newest["meta"].get("commitHash") == merge)
+        return str(newest["meta"].get("commitHash")) if newest["status"] == "SUCCESS" else None
 
     def failing_share(self, service: str, requests: int = 60) -> float:
         """Share of requests through the edge that fail now; over customers with and without records."""

@@ -38,6 +38,7 @@ class Forge:
             [
                 ("GET", "/user", _get_user),
                 ("GET", "/rate_limit", self._get_rate_limit),
+                ("DELETE", "/repos/{owner}/{repo}/_sandbox", _forget),
                 *reviews.ROUTES,
                 *contents.ROUTES,
                 *pulls.ROUTES,
@@ -61,6 +62,15 @@ class Forge:
     def _get_rate_limit(self, _call: Call) -> tuple[int, Any]:
         rate = self._rest.rate()
         return 200, {"resources": {"core": rate}, "rate": rate}
+
+
+def _forget(call: Call) -> tuple[int, Any]:
+    """No endpoint of GitHub's: forget pull requests and branches, or what was said after a merge."""
+    if call.query.get("only") == "outcomes":
+        call.repo.forget_outcomes()
+    else:
+        call.repo.forget()
+    return 204, None
 
 
 def _get_user(_call: Call) -> tuple[int, Any]:

@@ -230,6 +230,21 @@ class Project:
                     pull.labels.append(name)
         return pull
 
+    def forget(self) -> None:
+        """Be without pull requests, reviews and branches other than main again."""
+        with self.lock:
+            self.pulls.clear()
+            self.reviews.clear()
+            for branch in set(self.repository.branches()) - {"main"}:
+                self.repository.delete_branch(branch)
+
+    def forget_outcomes(self) -> None:
+        """Be without comments, and without labels other than the first of each pull request."""
+        with self.lock:
+            for pull in self.pulls.values():
+                pull.comments.clear()
+                del pull.labels[1:]
+
     def delete_branch(self, branch: str) -> None:
         """Delete a branch, which closes its open pull requests."""
         with self.lock:

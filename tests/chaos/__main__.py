@@ -1,0 +1,104 @@
+"""``python -m tests.chaos``: kill at every boundary, rerun, count. ``make chaos``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sandbox.demo.processes import Processes
+from tests.chaos.cases import (
+    VERIFY,
+    Case,
+    Outcome,
+    choose,
+    distinct,
+    record,
+    record_verification,
+    run_case,
+    run_verification,
+    spread,
+)
+from tests.chaos.line import Counts, Line
+
+WARM_SECONDS = 60
+
+
+def main() -> int:
+    """0 when every effect was there exactly once at every kill."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--limit", type=int, help="at most so many cases, spread over all")
+    parser.add_argument("--only", help="only points that contain this")
+    parser.add_argument("--table", type=Path, help="write the table as markdown to this file")
+    chosen = parser.parse_args()
+    begun = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="autofix-chaos-") as folder,
+        Processes(Path(folder) / "logs") as processes,
+    ):
+        line = Line(Path(folder), processes)
+        try:
+            time.sleep(WARM_SECONDS)
+            undisturbed, outcomes = _run(line, chosen.limit, chosen.only)
+        finally:
+            line.close()
+    failed = [outcome for outcome in outcomes if outcome.problems]
+    minutes = (time.monotonic() - begun) / 60
+    print(f"\n{len(outcomes)} kills, {len(failed)} with problems, {minutes:.0f} min")
+    if chosen.table:
+        chosen.table.write_text(render_table(undisturbed, outcomes), encoding="utf-8")
+    return 1 if failed or not outcomes else 0
+
+
+def _run(line: Line, limit: int | None, only: str | None) -> tuple[Counts, list[Outcome]]:
+    undisturbed, points = record(line)
+    print(f"undisturbed: {undisturbed}; {len(points)} points", flush=True)
+    outcomes = []
+    for case in _wanted(choose(points, limit), only):
+        outcomes.append(_told(run_case(line, case, undisturbed)))
+        line.mend_sides()
+    points = record_verification(line)
+    print(f"verification: {len(points)} points", flush=True)
+    points = distinct(points, VERIFY)
+    cases = [Case((point,), by_person=bool(i % 2)) for i, point in enumerate(points)]
+    wanted = _wanted(spread(cases, limit and max(1, limit // 3)), only)
+    outcomes.extend(_told(run_verification(line, case)) for case in wanted)
+    return undisturbed, outcomes
+
+
+def _wanted(cases: list[Case], only: str | None) -> list[Case]:
+    return [case for case in cases if not only or any(only in point for point in case.points)]
+
+
+def _told(outcome: Outcome) -> Outcome:
+    case, state = outcome.case, "; ".join(outcome.problems) or "once"
+    points = " + ".join(case.points)
+    print(f"{outcome.seconds:4.0f} s  {case.victim:<14} {points}: {state}", flush=True)
+    return outcome
+
+
+def render_table(undisturbed: Counts, outcomes: list[Outcome]) -> str:
+    """Boundary × victim → counts."""
+    head = (
+        "| killed at | victim | rerun by | planner | agent | sessions | prompts | branches "
+        "| pull requests | comments |\n" + "| --- " * 10 + "|\n"
+    )
+    rows = [f"| nowhere | – | – | {_numbers(undisturbed)} |"]
+    for outcome in outcomes:
+        points = "<br>".join(outcome.case.points)
+        by = "a person" if outcome.case.by_person else "the schedule"
+        rows.append(f"| {points} | {outcome.case.victim} | {by} | {_numbers(outcome.counts)} |")
+    return head + "\n".join(rows) + "\n"
+
+
+def _numbers(counts: Counts | tuple[int, int]) -> str:
+    """All seven; of a verification only the comments, since nothing else is made."""
+    if isinstance(counts, Counts):
+        return " | ".join(map(str, vars(counts).values()))
+    return " | ".join(["–"] * 6 + [str(counts[0])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""One case: victims at points, then reruns until the incident ends in its pull request.
+
+A case may kill once in each flow: the flows are separate runs, so each kill is a case of its own that
+shares a world with the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from tests.chaos.line import CASE_SECONDS, FLOWS, TICK_SECONDS, Counts, Line
+
+ONCE = {"sessions": 1, "prompts": 1, "branches": 1, "pull_requests": 1, "comments": 0}
+GAP = "generate_fix/write plan/returned/1"
+"""The model answered and nothing is stored: the one point at which a second call is allowed."""
+AGENT_SLACK = 2
+"""Model calls of the agent beyond an undisturbed run's, when its own server or model was the victim:
+the step that was cut, and its retry."""
+VERIFY = FLOWS[3]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Who dies where."""
+
+    points: tuple[str, ...]
+    """At most one in each flow."""
+    victim: str = "flow"
+    by_person: bool = False
+    """Whether a person retries the runs, or the schedule's next tick finds them."""
+
+
+@dataclass
+class Outcome:
+    """What was counted after a case."""
+
+    case: Case
+    counts: Counts | tuple[int, int]
+    seconds: float
+    problems: list[str] = field(default_factory=list)
+
+
+def record(line: Line) -> tuple[Counts, list[str]]:
+    """An undisturbed incident: what it costs, and every point on its way."""
+    line.begin()
+    line.tick()
+    problems = _settle(line, Case(()), time.monotonic() + CASE_SECONDS)
+    assert not problems, problems
+    return line.counts(), list(dict.fromkeys(line.points()))
+
+
+def run_case(line: Line, case: Case, undisturbed: Counts) -> Outcome:
+    """Make an incident, kill at the points, let it be rerun, and count."""
+    begun = time.monotonic()
+    line.begin()
+    for point in case.points:
+        line.plan(point, "flow" if case.victim == "flow" else "other")
+    line.tick()
+    problems = _settle(line, case, begun + CASE_SECONDS)
+    counts = line.counts()
+    problems += judge(case, counts, undisturbed)
+    return Outcome(case, counts, time.monotonic() - begun, problems)
+
+
+def judge(case: Case, counts: Counts, undisturbed: Counts) -> list[str]:
+    """What is there more or less often than once."""
+    problems = [
+        f"{name}: {getattr(counts, name)} instead of {wanted}"
+        for name, wanted in ONCE.items()
+        if getattr(counts, name) != wanted
+    ]
+    most = 2 if GAP in case.points else 1
+    if not 1 <= counts.planner_calls <= most:
+        problems.append(f"planner calls: {counts.planner_calls}, at most {most} allowed")
+    slack = 0 if case.victim == "flow" else AGENT_SLACK
+    if counts.agent_calls > undisturbed.agent_calls + slack:
+        problems.append(f"agent calls: {counts.agent_calls}, not {undisturbed.agent_calls}")
+    return problems
+
+
+def record_verification(line: Line) -> list[str]:
+    """Merge the pull request that stands, verify it undisturbed, and name the points."""
+    line.prepare_verification()
+    line.forget_outcome()
+    line.verify()
+    problems = _settle_verification(line, Case(()), time.monotonic() + CASE_SECONDS)
+    assert not problems, problems
+    assert line.outcomes() == (1, 1), line.outcomes()
+    return list(dict.fromkeys(line.points()))
+
+
+def run_verification(line: Line, case: Case) -> Outcome:
+    """Kill the verification at a point, let it be rerun, and count comments and labels."""
+    begun = time.monotonic()
+    line.forget_outcome()
+    for point in case.points:
+        line.plan(point, "flow")
+    line.verify()
+    problems = _settle_verification(line, case, begun + CASE_SECONDS)
+    found = line.outcomes()
+    if found != (1, 1):
+        problems.append(f"comments and labels: {found} instead of one each")
+    return Outcome(case, found, time.monotonic() - begun, problems)
+
+
+def choose(points: Sequence[str], limit: int | None = None) -> list[Case]:
+    """A kill of the flow at every point, persons and the schedule by turns; others at a sample.
+
+    Args:
+        points: of an undisturbed incident.
+        limit: at most so many, spread over all of them.
+    """
+    by_flow = [distinct(points, flow) for flow in FLOWS[:3]]
+    rows = zip_longest(*by_flow)
+    cases = [
+        Case(tuple(p for p in row if p is not None), by_person=bool(i % 2))
+        for i, row in enumerate(rows)
+    ]
+    cases += _others(points)
+    return spread(cases, limit)
+
+
+def distinct(points: Sequence[str], flow: str) -> list[str]:
+    """The points of a flow, without those at which nothing happened since the one before.
+
+    Before a task is after the one before it.
+    """
+    own = [point for point in points if point.startswith(f"{flow}/")]
+    pairs = zip(["", *own], own, strict=False)
+    return [p for before, p in pairs if not ("/stored/" in before and "/before/" in p)]
+
+
+def spread(cases: list[Case], limit: int | None) -> list[Case]:
+    """At most so many of them, spread over all."""
+    if limit is None or len(cases) <= limit:
+        return cases
+    return [cases[i * len(cases) // limit] for i in range(limit)]
+
+
+def _settle(line: Line, case: Case, deadline: float) -> list[str]:
+    """Tick as the schedule does until the pull request stands and nothing runs any more."""
+    ticked = time.monotonic()
+    waiting = case.victim != "flow"
+    while time.monotonic() < deadline:
+        line.stack.processes.require_running("sandbox")
+        if waiting:
+            waiting = not _carry_out(line, case)
+        elif line.is_at_rest():
+            if line.counts().pull_requests:
+                return [f"never reached: {point}" for point in line.missed()]
+            if case.by_person:
+                line.rerun_as_person()
+        if not waiting and line.is_at_rest() and time.monotonic() - ticked > TICK_SECONDS:
+            line.tick()
+            ticked = time.monotonic()
+        time.sleep(0.5)
+    return ["no pull request in time", *(f"never reached: {point}" for point in line.missed())]
+
+
+def _settle_verification(line: Line, case: Case, deadline: float) -> list[str]:
+    """Verify again as the schedule does, or retry as a person, until there is an outcome."""
+    ticked = time.monotonic()
+    while time.monotonic() < deadline:
+        if line.is_at_rest():
+            if line.outcomes()[1] and not line.missed():
+                return []
+            if case.by_person:
+                line.rerun_as_person()
+            elif time.monotonic() - ticked > TICK_SECONDS:
+                line.verify()
+                ticked = time.monotonic()
+        time.sleep(0.5)
+    return ["no outcome in time", *(f"never reached: {point}" for point in line.missed())]
+
+
+def _carry_out(line: Line, case: Case) -> bool:
+    """Whether the victim is dead and back."""
+    if not (line.chaos / "reached").exists():
+        return False
+    if case.victim in {"forge", "model"}:
+        line.break_side(case.victim, times=4)
+    else:
+        line.kill(case.victim)
+        line.revive(case.victim)
+    (line.chaos / "go").touch()
+    return True
+
+
+def _others(points: Sequence[str]) -> Iterator[Case]:
+    """The worker, the servers and the other sides, each at points of its own."""
+    wanted = {
+        "prefect-worker": ("work on plan/before/1", "publish/before/1"),
+        "prefect-server": ("pull context/before/1", "work on plan/before/1", "publish/before/1"),
+        "opencode": ("work on plan/POST session.prompt_async/1", "collect commits/before/1"),
+        "forge": ("find existing pull request/before/1", "publish/before/1"),
+        "model": ("write plan/before/1", "work on plan/POST session.prompt_async/1"),
+    }
+    for victim, ends in wanted.items():
+        for end in ends:
+            point = next((p for p in points if p.endswith(end)), None)
+            if point is not None:
+                yield Case((point,), victim)

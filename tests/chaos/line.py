@@ -1,0 +1,288 @@
+"""A warm world in which one incident after the other is made, killed at a point, and counted."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.demo.prefect_api import FINAL
+from sandbox.demo.processes import Processes
+from sandbox.demo.stack import Stack
+from sandbox.demo.world import World
+
+SERVICE = "billing-api"
+REPOSITORY = f"acme/{SERVICE}"
+HOOK = Path(__file__).parent / "hook"
+FLOWS = ("monitor_project_health", "pull_service_context", "generate_fix", "verify_fix")
+WINDOW: dict[str, float] = {"minutes": 1, "step_seconds": 5}
+WARM_UP_SECONDS = 6
+CASE_SECONDS = 300
+"""How long one incident may take to its pull request, kills and reruns included."""
+TICK_SECONDS = 2
+"""How often the schedule ticks while a case goes on."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was done in the world for one incident."""
+
+    planner_calls: int
+    agent_calls: int
+    sessions: int
+    prompts: int
+    branches: int
+    pull_requests: int
+    comments: int
+
+
+class Line:
+    """Everything running, with points in every process that runs a flow."""
+
+    def __init__(self, root: Path, processes: Processes) -> None:
+        """Start all of it; the other sick services are deployed without their fault."""
+        self.root = root
+        self.chaos = root / "chaos"
+        self.chaos.mkdir()
+        self.processes = processes
+        self.stack = Stack(root, processes, healthy=("catalog-api", "orders-web"))
+        self.stack.start_base()
+        self.model = self.stack.model()
+        self.stack.start_agent(self.model)
+        self.stack.deploy()
+        self.stack.pause_schedules()
+        self.start_worker()
+        self.world = World(self.stack)
+        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._n = 0
+
+    def close(self) -> None:
+        """Close the connections; the processes are ended by whoever started them."""
+        self._http.close()
+        self.world.close()
+        self.stack.prefect.close()
+
+    def start_worker(self) -> None:
+        """The worker, whose children load the points."""
+        more = {
+            "PYTHONPATH": str(HOOK),
+            "CHAOS_DIR": str(self.chaos),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        }
+        self.stack.start_worker(self.model, more)
+
+    # ---------------------------------------------------------------- one incident
+
+    def begin(self) -> None:
+        """A fresh incident: another commit deployed, no record, no pull request, counters at zero."""
+        shutil.rmtree(self.chaos)
+        for folder in ("plans", "done"):
+            (self.chaos / folder).mkdir(parents=True)
+        self._forget()
+        self._push_commit()
+        for flow in FLOWS:
+            self._cancel_open_runs(flow)
+        self._sessions_before = self._sessions()
+        for name in ("model", "forge"):
+            self._http.delete(f"{self.stack.world['addresses'][name]}/_sandbox/requests")
+
+    def plan(self, point: str, victim: str) -> None:
+        """Who is killed at which point."""
+        (self.chaos / "plans" / point.replace("/", "|")).write_text(victim)
+
+    def tick(self) -> str:
+        """A run of the monitor, as the schedule starts one."""
+        self._n += 1
+        deployment = self.stack.prefect.deployment(FLOWS[0])["id"]
+        return self.stack.prefect.start(deployment, f"tick {self._n}", {"window": WINDOW})
+
+    def prepare_verification(self) -> None:
+        """The open pull request merged and live for long enough."""
+        self.world.merge(SERVICE)
+        deadline = time.monotonic() + 60
+        while not self.world.merge_is_live(SERVICE):
+            assert time.monotonic() < deadline, "the merge was not deployed"
+            time.sleep(0.3)
+        time.sleep(60 * WINDOW["minutes"] + WARM_UP_SECONDS + 5)
+
+    def forget_outcome(self) -> None:
+        """No comment and no outcome on any pull request; no plan and no point."""
+        shutil.rmtree(self.chaos)
+        for folder in ("plans", "done"):
+            (self.chaos / folder).mkdir(parents=True)
+        self.world.forget(SERVICE, only_outcomes=True)
+
+    def outcomes(self) -> tuple[int, int]:
+        """Comments and outcome labels on the newest pull request."""
+        pull = self.world.pull_requests(SERVICE)[0]
+        labels = [label["name"] for label in pull["labels"] if label["name"] != "autofix"]
+        return len(self.world.comments(SERVICE, pull["number"])), len(labels)
+
+    def verify(self) -> str:
+        """A run of the verification."""
+        self._n += 1
+        deployment = self.stack.prefect.deployment(FLOWS[3])["id"]
+        parameters = {
+            "window": WINDOW,
+            "verification": {"warm_up_minutes": WARM_UP_SECONDS / 60, "min_requests": 100},
+        }
+        return self.stack.prefect.start(deployment, f"verify {self._n}", parameters)
+
+    def points(self) -> list[str]:
+        """Every point that was reached since `begin`."""
+        log = self.chaos / "points.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def missed(self) -> list[str]:
+        """Points that were planned and not reached so far."""
+        return [file.name.replace("|", "/") for file in (self.chaos / "plans").iterdir()]
+
+    def rerun_as_person(self) -> None:
+        """The UI's retry of every run that ended badly."""
+        for flow in FLOWS:
+            for run in self.runs(flow):
+                if run["state_type"] in {"CRASHED", "FAILED"}:
+                    state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+                    self._post(f"/flow_runs/{run['id']}/set_state", {"state": state})
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        """Runs of a flow that were created for this incident."""
+        found = self.stack.prefect.runs(self.stack.prefect.deployment(flow)["id"])
+        return [run for run in found if run["created"] >= self._begun]
+
+    def is_at_rest(self) -> bool:
+        """Whether no run of any flow goes on."""
+        return all(run["state_type"] in FINAL for flow in FLOWS for run in self.runs(flow))
+
+    def counts(self) -> Counts:
+        """What is in the world now."""
+        model = self._requests("model")["callers"]
+        pulls = self.world.pull_requests(SERVICE)
+        sessions = [s for s in self._sessions() if s not in self._sessions_before]
+        fixing = [s for s in sessions if self._is_fix(s)]
+        return Counts(
+            planner_calls=model.get("OpenAI", 0),
+            agent_calls=sum(n for caller, n in model.items() if caller != "OpenAI"),
+            sessions=len(fixing),
+            prompts=sum(self._prompts(session) for session in fixing),
+            branches=len(self._branches()),
+            pull_requests=len(pulls),
+            comments=sum(len(self.world.comments(SERVICE, p["number"])) for p in pulls),
+        )
+
+    # ---------------------------------------------------------------- victims
+
+    def kill(self, name: str) -> None:
+        """kill -9 one of the long-running processes, with all it started."""
+        self.processes.kill(name)
+
+    def revive(self, name: str) -> None:
+        """Start it again as it was."""
+        match name:
+            case "prefect-worker":
+                self.start_worker()
+            case "opencode":
+                self.stack.start_agent(self.model)
+            case "prefect-server":
+                self.stack.start_server()
+
+    def break_side(self, name: str, times: int) -> None:
+        """The next answers of the forge or the model are 503."""
+        address = self.stack.world["addresses"][name]
+        fault = {"mode": "503", "times": times, "path": "^/(v1|repos)/"}
+        self._http.post(f"{address}/_sandbox/faults", json=fault).raise_for_status()
+
+    def mend_sides(self) -> None:
+        """Everything answers again."""
+        for name in ("forge", "model"):
+            self._http.delete(f"{self.stack.world['addresses'][name]}/_sandbox/faults")
+
+    # ---------------------------------------------------------------- inside
+
+    def _push_commit(self) -> None:
+        """A commit that changes nothing that runs, and its deployment: a new fingerprint."""
+        self._begun = ""
+        with tempfile.TemporaryDirectory(dir=self.root) as folder:
+            clone = Path(folder) / "clone"
+            url = self.world.push_url(SERVICE)
+            _git("clone", "--quiet", url, str(clone), cwd=Path(folder))
+            (clone / "NOTES.md").write_text(f"{time.time_ns()}\n")
+            _git("add", "--all", cwd=clone)
+            _git("commit", "--quiet", "--message", "Note", cwd=clone)
+            commit = _git("rev-parse", "HEAD", cwd=clone).strip()
+            _git("push", "--quiet", "origin", "HEAD:main", cwd=clone)
+        deadline = time.monotonic() + 60
+        while self.world.live_commit(SERVICE) != commit:
+            assert time.monotonic() < deadline, "the commit was not deployed"
+            time.sleep(0.3)
+        self._begun = datetime.now(UTC).isoformat()
+
+    def _forget(self) -> None:
+        """No pull request, no branch, no incident record."""
+        self.world.forget(SERVICE)
+        found = self._post("/variables/filter", {"limit": 200})
+        for variable in found:
+            self._delete(f"/variables/{variable['id']}")
+
+    def _cancel_open_runs(self, flow: str) -> None:
+        for run in self.stack.prefect.runs(self.stack.prefect.deployment(flow)["id"]):
+            if run["state_type"] not in FINAL:
+                state = {"type": "CANCELLED", "name": "Cancelled"}
+                self._post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+
+    def _branches(self) -> list[str]:
+        url = f"{self.world.push_url(SERVICE)}"
+        out = _git("ls-remote", "--heads", url, "autofix/*", cwd=self.root)
+        return [line for line in out.splitlines() if line]
+
+    def _sessions(self) -> set[str]:
+        found = self._agent("GET", "/experimental/session")
+        return {session["id"] for session in found}
+
+    def _is_fix(self, session: str) -> bool:
+        """The session that the agent works in, not the one for its shell."""
+        return bool((self._agent("GET", f"/session/{session}").get("metadata") or {}).get("work"))
+
+    def _prompts(self, session: str) -> int:
+        messages = self._agent("GET", f"/session/{session}/message")
+        return sum(message["info"]["role"] == "user" for message in messages)
+
+    def _agent(self, method: str, path: str) -> Any:
+        auth = ("opencode", self.stack.opencode_password)
+        answer = self._http.request(method, f"{self.stack.opencode_url}{path}", auth=auth)
+        return answer.raise_for_status().json()
+
+    def _requests(self, name: str) -> dict[str, Any]:
+        address = self.stack.world["addresses"][name]
+        found: dict[str, Any] = self._http.get(f"{address}/_sandbox/requests").json()
+        return found
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        for _ in range(30):
+            try:
+                answer = self._http.post(f"{self.stack.prefect_url}/api{path}", json=body)
+                if answer.status_code < 500:
+                    return answer.raise_for_status().json()
+            except httpx.TransportError:
+                pass
+            time.sleep(1)
+        raise AssertionError(f"the Prefect server does not answer {path}")
+
+    def _delete(self, path: str) -> None:
+        self._http.delete(f"{self.stack.prefect_url}/api{path}").raise_for_status()
+
+
+def _git(*arguments: str, cwd: Path) -> str:
+    who = ("-c", "user.name=Robin", "-c", "user.email=robin@acme.test")
+    done = subprocess.run(
+        ["git", *who, *arguments], cwd=cwd, check=True, capture_output=True, text=True
+    )
+    return done.stdout

@@ -1,0 +1,63 @@
+"""The short form of `make chaos`: a kill at a few boundaries of every flow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo.processes import Processes
+from tests.chaos.cases import (
+    GAP,
+    Case,
+    Counts,
+    judge,
+    record,
+    record_verification,
+    run_case,
+    run_verification,
+)
+from tests.chaos.line import Line
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+WARM_SECONDS = 60
+KILLS = (
+    # each is after an effect and before it is written down
+    ("monitor_project_health/remember incidents/returned/1",),
+    ("pull_service_context/start run/returned/1", GAP),
+    ("generate_fix/publish/POST repos.pulls/1",),
+)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    root: Path = tmp_path_factory.mktemp("chaos")
+    with Processes(root / "logs") as processes:
+        line = Line(root, processes)
+        time.sleep(WARM_SECONDS)
+        yield line
+        line.close()
+
+
+def test_a_kill_after_an_effect_and_before_its_record_doubles_nothing(line: Line) -> None:
+    """Three kills -9, each run again by a person or by the schedule: one of everything."""
+    undisturbed, points = record(line)
+    for i, wanted in enumerate(KILLS):
+        found = tuple(next(p for p in points if p.startswith(start)) for start in wanted)
+        outcome = run_case(line, Case(found, by_person=bool(i % 2)), undisturbed)
+        assert outcome.problems == [], outcome
+
+    record_verification(line)
+    case = Case(("verify_fix/verify merge/POST issues.comments/1",))
+    assert run_verification(line, case).problems == []
+
+
+def test_a_doubled_effect_is_seen() -> None:
+    """The judge itself: two pull requests, a second planner call where none is allowed."""
+    once = Counts(1, 13, 1, 1, 1, 1, 0)
+    assert judge(Case(("generate_fix/publish/returned/1",)), once, once) == []
+    twice = Counts(2, 13, 1, 1, 1, 2, 0)
+    assert len(judge(Case(("generate_fix/publish/returned/1",)), twice, once)) == 2
+    assert judge(Case((GAP,)), Counts(2, 13, 1, 1, 1, 1, 0), once) == []
