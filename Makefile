@@ -58,7 +58,7 @@ lint: setup ## style, import borders, Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/hadolint opencode/Dockerfile
+	@$(BIN)/hadolint Dockerfile opencode/Dockerfile
 
 format: setup ## rewrite the code in the house style
 	@$(BIN)/ruff format .
@@ -72,6 +72,7 @@ bench: setup ## speed and memory, as ratios in one run
 
 lock: ## write requirements.lock and the package-lock.json files anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --constraint requirements.lock --group build pyproject.toml -o requirements.runtime.lock
 	cd opencode && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 	cd tests/tokenizer && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 

@@ -85,6 +85,8 @@ class Service(Model):
     region: str | None = None
     cron_schedule: str | None = None
     sleeping: bool = False
+    own: bool = False
+    """One of this tool's own services: reported, never repaired."""
     deployment: Deployment | None = None
     """The deployment that serves now."""
 

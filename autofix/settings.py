@@ -6,9 +6,11 @@ parameters and stand in `parameters.py`; here is only who we talk to and with wh
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from autofix.errors import ConfigError
@@ -34,8 +36,20 @@ class Settings(BaseSettings):
     )
     railway_project_id: str = Field(default="", description="Railway sets this by itself")
     railway_environment_id: str = Field(default="", description="Railway sets this by itself")
+    autofix_project_id: str = Field(
+        default="", description="The watched project, when the tool runs in another one on Railway"
+    )
+    autofix_environment_id: str = Field(
+        default="", description="The watched environment, when the tool runs in another project"
+    )
     railway_service_id: str = Field(
         default="", description="The tool's own service; Railway sets this by itself"
+    )
+    railway_git_repo_owner: str = Field(
+        default="", description="Whose repository the tool is deployed from; set by Railway"
+    )
+    railway_git_repo_name: str = Field(
+        default="", description="The repository the tool is deployed from; set by Railway"
     )
     railway_api_url: str = "https://backboard.railway.com/graphql/v2"
 
@@ -82,6 +96,20 @@ class Settings(BaseSettings):
         "Without it they change when one of the other secrets does",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _watch_another(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Railway names the project the tool runs in; the watched one may be another."""
+        for name in ("project_id", "environment_id"):
+            if values.get(f"autofix_{name}"):
+                values[f"railway_{name}"] = values[f"autofix_{name}"]
+        return values
+
+    def is_own(self, service_id: str, repository: str | None) -> bool:
+        """Whether this is one of the tool's own services: reported, never repaired."""
+        own = f"{self.railway_git_repo_owner}/{self.railway_git_repo_name}"
+        return service_id == self.railway_service_id or (own != "/" and repository == own)
+
     def railway_auth(self) -> tuple[Literal["Project-Access-Token", "Authorization"], str]:
         """Header name and value; the project token wins when both are set."""
         if self.railway_token is not None:
@@ -113,6 +141,14 @@ class Settings(BaseSettings):
         return (*ids, *sorted(self.secret_values()))
 
 
+def _of_profile(profile: str) -> dict[str, Any]:
+    if not profile:
+        return {}
+    known = {**{k: v for k, v in dotenv_values(".env").items() if v}, **os.environ}
+    names = {name: f"{profile.upper()}_{name.upper()}" for name in Settings.model_fields}
+    return {name: known[variable] for name, variable in names.items() if known.get(variable)}
+
+
 _HINTS = {
     "railway_project_id": "copy it from the project's settings on Railway into .env",
     "railway_environment_id": "copy it from the environment's URL on Railway into .env",
@@ -124,9 +160,13 @@ _HINTS = {
 
 
 def load_settings() -> Settings:
-    """Settings from the environment and `.env`; ConfigError names what is malformed."""
+    """Settings from the environment and `.env`; ConfigError names what is malformed.
+
+    With AUTOFIX_PROFILE=NAME a variable NAME_RAILWAY_TOKEN counts before RAILWAY_TOKEN, and so on for
+    every setting: several projects and environments in one installation.
+    """
     try:
-        return Settings()
+        return Settings(**_of_profile(os.environ.get("AUTOFIX_PROFILE", "")))
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from autofix.change.ids import fix_id
 from autofix.models import Architecture, Finding, ServiceContext
@@ -14,8 +14,9 @@ from autofix.report import render_architecture
 from tasks.detect import Due
 from tasks.dispatch import Started, start_run, work_tags
 
-PULL_DEPLOYMENT = "pull_service_context/autofix"
-FIX_DEPLOYMENT = "generate_fix/autofix"
+PULL, FIX = "pull_service_context", "generate_fix"
+POOL = "autofix"
+"""Also the usual name of a deployment."""
 
 
 NEIGHBOURS = 200
@@ -33,7 +34,7 @@ def hand_to_context(
     """One pull_service_context for all incidents of this tick, keyed by the monitor's run."""
     names = ", ".join(incident.service.name for incident in due.incidents)
     return start_run(
-        PULL_DEPLOYMENT,
+        sibling(PULL),
         name=f"context of {names}"[:120],
         key=f"pull-service-context/{flow_run.get_id()}",
         parameters={
@@ -59,7 +60,7 @@ def hand_to_fix(
     """One generate_fix for one repository, keyed by its fix id."""
     work_ids = [context.incident.work_id for context in contexts]
     return start_run(
-        FIX_DEPLOYMENT,
+        sibling(FIX),
         name=f"fix {repository}",
         key=f"generate-fix/{fix_id(work_ids)}/{autonomy.value}",
         parameters={
@@ -71,3 +72,11 @@ def hand_to_fix(
         },
         tags=work_tags(work_ids),
     )
+
+
+def sibling(flow: str) -> str:
+    """The deployment of another flow that belongs to this run's own, by its name.
+
+    Several projects have a set of deployments each; a run by hand without one takes the usual name.
+    """
+    return f"{flow}/{deployment.get_name() or POOL}"

@@ -19,6 +19,7 @@ _PLACE = re.compile(r"[\w./@+-]{1,120}:\d{1,7}")
 """A path that is nothing but a path: this reason stands outside of any fence."""
 
 RULES: tuple[Rule, ...] = (
+    unknown.own,
     nothing.database,
     nothing.success,
     nothing.scanners,

@@ -148,7 +148,14 @@ class RailwayClient:
                 f"RAILWAY_ENVIRONMENT_ID is the ephemeral environment {wire.environment.name}: "
                 "pull request environments are not watched; set the id of a lasting one"
             )
-        return build_architecture(wire)
+        architecture = build_architecture(wire)
+        services = tuple(
+            service.model_copy(
+                update={"own": self._settings.is_own(service.id, service.repository)}
+            )
+            for service in architecture.services
+        )
+        return architecture.model_copy(update={"services": services})
 
     def fetch_resources(
         self, window: Window, sampling: Sampling, *, errors: bool = False

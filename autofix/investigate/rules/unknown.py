@@ -7,6 +7,19 @@ from autofix.investigate.rules.common import Cite, reasons, signals
 from autofix.models import Signal, Verdict, VerdictKind
 
 
+def own(facts: Facts, cite: Cite) -> Verdict | None:
+    """One of this tool's own services."""
+    service = facts.incident.service
+    if not service.own:
+        return None
+    return Verdict(
+        kind=VerdictKind.insufficient_evidence,
+        reason=f"one of this tool's own services: reported, never repaired. {reasons(facts)}",
+        action=f"look at {service.name} yourself: its log is on Railway",
+        evidence=cite("deployment log"),
+    )
+
+
 def unread(facts: Facts, cite: Cite) -> Verdict | None:
     """Neither what it says nor what it answers could be read."""
     decisive = (

@@ -414,3 +414,10 @@ def test_a_verdict_cites_what_it_rests_on_and_nothing_unread(facts: Facts, windo
     ]  # fmt: skip
     verdict: Verdict = judge(facts, evidence)
     assert (verdict.kind, verdict.evidence) == (K.code_fix, ("E1", "E3", "E5"))
+
+
+def test_the_tools_own_services_are_reported_and_never_repaired(facts: Facts) -> None:
+    """Whatever they suffer from, also with a repository at hand."""
+    verdict = judge(with_findings(facts, own=True), ())
+    assert verdict.kind is K.insufficient_evidence
+    assert "own services" in verdict.reason
