@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from autofix.change.github_life import LifeClient
@@ -20,6 +20,7 @@ from autofix.redact import redact_model, redactor
 from autofix.settings import load_settings
 from autofix.verify.desk import post_outcome, tend
 from autofix.verify.merge import Plan, verify_merge
+from autofix.verify.rollback import roll_back
 from autofix.verify.verification import Settled, Waiting, find_outcome
 from tasks.guard import guarded
 from tasks.options import REMOTE
@@ -100,6 +101,8 @@ def verify(
         if isinstance(came, Waiting):
             return Verified(pull_request=pull, waiting=came)
         post_outcome(forge, came, redactor(settings))
+        if verification.rollback:
+            get_run_logger().info(roll_back(railway, forge, came, redactor(settings)))
     return Verified(pull_request=pull, settled=came)
 
 

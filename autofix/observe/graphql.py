@@ -154,6 +154,10 @@ class GraphqlClient:
                 return self._post(query, variables)
         raise AssertionError  # pragma: no cover - stamina returns or raises
 
+    def change(self, mutation: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a mutation, which is sent once: nobody knows what a lost answer did."""
+        return self._post(mutation, variables)
+
     def _backoff(self, error: Exception) -> bool | float:
         if not isinstance(error, RailwayError) or not error.retryable:
             return False

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import httpx
 
-from autofix.errors import ConfigError
+from autofix.errors import ConfigError, RailwayError
 from autofix.models import Architecture, Deployment, Window
 from autofix.observe import details
 from autofix.observe.answers import QueryError, Refusal
@@ -276,6 +276,15 @@ class RailwayClient:
     def fetch_history(self, service_id: str, *, limit: int = 15) -> list[details.Deployed]:
         """The last deployments of one service with their configuration, newest first."""
         return details.fetch_history(self._api, service_id, limit)
+
+    def roll_back(self, deployment_id: str) -> None:
+        """Ask once for what an earlier deployment served; RailwayError when that is refused.
+
+        The only thing that is ever changed on Railway.
+        """
+        answer = self._api.graphql.change(load_query("rollback"), {"id": deployment_id})
+        if answer.get("deploymentRollback") is not True:
+            raise RailwayError(f"the rollback to {deployment_id} was not accepted")
 
     def fetch_steps(self, deployment_id: str) -> list[details.DeployStep]:
         """The steps of one deploy in their order."""

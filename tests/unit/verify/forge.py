@@ -29,6 +29,7 @@ class ForgeApp(httpx.MockTransport):
         self.calls: list[str] = []
         self.now = "2026-03-02T14:00:00Z"
         self.is_down = False
+        self.changed: list[str] = []
 
     def add_pull(self, branch: str = "autofix/x-1", **fields: Any) -> dict[str, Any]:
         number = len(self.pulls) + 1
@@ -86,7 +87,8 @@ class ForgeApp(httpx.MockTransport):
             case ["compare", span]:
                 base, _, head = span.partition("...")
                 status = self.compared.get((base, head))
-                content = {"status": status, "files": []} if status else None
+                files = [{"filename": name} for name in self.changed]
+                content = {"status": status, "files": files} if status else None
         if content is None:
             return httpx.Response(404, json={"message": "Not Found"})
         return httpx.Response(200, json=content)
