@@ -19,7 +19,7 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo test lint format typecheck bench lock chaos up down clean
+.PHONY: help setup demo eval-model test lint format typecheck bench lock chaos up down clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ $(TOKENIZER_STAMP): tests/tokenizer/package.json tests/tokenizer/package-lock.js
 
 demo: setup ## the whole story on embedded defaults; KEEP=1 leaves it running
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+eval-model: setup ## every scenario with a real model, when OPENAI_API_KEY is set (see docs/evals.md)
+	@$(BIN)/python -m tests.evals
 
 test: setup lint typecheck ## every check and every test, one end-to-end run included
 	@$(BIN)/python -m pytest

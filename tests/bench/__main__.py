@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("observe", "text", "window")
+BENCHMARKS = ("logs", "observe", "text", "window")
 
 
 def main(chosen: list[str]) -> int:

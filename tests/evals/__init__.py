@@ -1,0 +1,1 @@
+"""Evaluations of a real model on the sandbox's scenarios. Never part of `make test`."""
