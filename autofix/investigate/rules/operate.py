@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from autofix.investigate.facts import ChangeFacts, Facts, Kept, Shape
+from autofix.investigate.facts import ChangeFacts, Facts, Kept, Peer, Shape
 from autofix.investigate.rules.common import (
     Cite,
     has_trend,
@@ -18,6 +18,10 @@ from autofix.investigate.rules.common import (
 )
 from autofix.models import Deployment, Signal, Verdict, VerdictKind
 
+_ENDED = 2
+"""Restarts from which it is no accident."""
+_AT_LIMIT = 0.95
+"""Share of the memory limit that was reached before it was ended."""
 _GROWN = 1.5
 """Traffic has grown when it is this many times the usual."""
 
@@ -47,10 +51,14 @@ def rollback(facts: Facts, cite: Cite) -> Verdict | None:
 
 def working_set(facts: Facts, cite: Cite) -> Verdict | None:
     """It is ended again and again at its memory limit, and does not grow: it needs more."""
-    found, resources = signals(facts), facts.resources
-    full = any(is_full(f) for f in facts.incident.findings if f.signal is Signal.memory)
-    restarts = Signal.crash_loop in found and resources is not None and bool(resources.restarts)
-    if not full or not restarts or resources is None or resources.memory is not Shape.flat:
+    resources = facts.resources
+    if Signal.crash_loop not in signals(facts) or resources is None:
+        return None
+    if resources.memory is not Shape.flat or (resources.restarts or 0) < _ENDED:
+        return None
+    if not resources.peak_memory_gb or not resources.memory_limit_gb:
+        return None
+    if resources.peak_memory_gb < _AT_LIMIT * resources.memory_limit_gb:
         return None
     if has_trend(facts, Signal.memory) or (facts.logs and facts.logs.frames):
         return None
@@ -64,7 +72,7 @@ def replicas(facts: Facts, cite: Cite) -> Verdict | None:
     if not cpu or not signals(facts) & {Signal.latency, Signal.http_5xx} or resources is None:
         return None
     grown = resources.traffic_factor is not None and resources.traffic_factor >= _GROWN
-    waits = any(p.at_limit for p in facts.peers if not p.is_caller)
+    waits = any(_is_busy(p) for p in facts.peers if not p.is_caller)
     broken = bool(facts.logs and facts.logs.frames)
     if not grown or waits or broken or has_trend(facts, Signal.memory):
         return None
@@ -90,6 +98,11 @@ def replicas(facts: Facts, cite: Cite) -> Verdict | None:
         action=f"run {wanted} replicas of {service.name} instead of {service.replicas}",
         evidence=cite("metrics", "http log"),
     )
+
+
+def _is_busy(peer: Peer) -> bool:
+    """Whether what it queries has no CPU or memory left."""
+    return peer.at_limit or any(is_full(f) for f in peer.findings)
 
 
 def _what_changed(changes: ChangeFacts) -> str:

@@ -91,7 +91,7 @@ def no_repository(facts: Facts, cite: Cite) -> Verdict | None:
     if code is not None and code.unreachable is not None:
         return Verdict(
             kind=VerdictKind.insufficient_evidence,
-            reason=f"{service.repository} cannot be reached: {code.unreachable}",
+            reason=f"{service.repository} cannot be reached: {code.unreachable}. {reasons(facts)}",
             action=f"give GITHUB_TOKEN access to {service.repository}, or connect the service to another "
             "repository",
             evidence=cite("deployment log", "http log"),
@@ -110,12 +110,16 @@ def fixed_at_head(facts: Facts, cite: Cite) -> Verdict | None:
         stuck = f" Its deployment ended as {newest.status}."
     return Verdict(
         kind=VerdictKind.insufficient_evidence,
-        reason=f"{service.branch} is {code.ahead_by} commits ahead of what is deployed, and they change "
+        reason=f"{service.branch} is {_commits(code.ahead_by)} ahead of what is deployed, changing "
         f"what the evidence leads to ({', '.join(code.changed_suspects[:3])}): the fault may be fixed "
         f"there already.{stuck}",
         action=f"deploy it: {service.name} at {(code.head or '')[:12]}",
         evidence=cite("code", "deployments"),
     )
+
+
+def _commits(count: int) -> str:
+    return "1 commit" if count == 1 else f"{count} commits"
 
 
 def _is_upload(changes: ChangeFacts | None) -> bool:

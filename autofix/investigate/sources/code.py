@@ -92,8 +92,9 @@ def read_code(
     """
     try:
         repository.sizes()
-    except NotFoundError as error:
-        return unreachable(case, str(error))
+    except NotFoundError:
+        commit = repository.commit[:12]
+        return unreachable(case, f"commit {commit} is not there, or the token may not see it")
     routes = http.worst[:_ROUTES] if http else ()
     reader = _Reader(repository, case.service.root_directory, routes)
     located = reader.load(logs.frames[:_FRAMES] if logs else ())

@@ -23,6 +23,8 @@ _USUAL_STEP = timedelta(minutes=30)
 _RISES = 0.15
 """Memory rises when it gains this share of its limit between two starts."""
 _MIN_SAMPLES = 4
+_ENOUGH = 10
+"""Samples since the onset from which memory is judged by them alone."""
 
 
 def observe_case(case: Case) -> Observation:
@@ -50,11 +52,12 @@ def build_facts(case: Case, observation: Observation, usual: float | None) -> Re
     """
     own = observation.samples[observation.samples["service"] == case.service.id]
     memory, limit = _values(own, "MEMORY_USAGE_GB"), _last(own, "MEMORY_LIMIT_GB")
+    in_trouble = _values(own[own["ts"] >= case.onset], "MEMORY_USAGE_GB")
     rate = _rate(own, case)
     volume = max(_own_volumes(case), key=_fill, default=None)
     restarts = _values(own, RESTARTS)
     return ResourceFacts(
-        memory=memory_shape(memory, limit),
+        memory=memory_shape(in_trouble if len(in_trouble) >= _ENOUGH else memory, limit),
         peak_memory_gb=float(memory.max()) if len(memory) else None,
         memory_limit_gb=limit,
         cpu_limit=_last(own, "CPU_LIMIT"),
@@ -70,13 +73,14 @@ def memory_shape(memory: pd.Series, limit: float | None) -> Shape | None:
     """Whether memory rises between two starts, or is flat; None when that cannot be seen.
 
     A start shows as a fall by a third. Of the stretches in between the longest one is judged, without
-    its first sample, in which the process is still coming up.
+    its first samples, in which the process is still coming up.
     """
     if limit is None or limit <= 0 or len(memory) < _MIN_SAMPLES:
         return None
     falls = memory < memory.shift(1) * 2 / 3
     stretches = [part for _, part in memory.groupby(falls.cumsum())]
-    longest = max(stretches, key=len).iloc[1:]
+    longest = max(stretches, key=len)
+    longest = longest.iloc[1 + len(longest) // 8 :]
     if len(longest) < _MIN_SAMPLES - 1:
         return None
     third = max(1, len(longest) // 3)

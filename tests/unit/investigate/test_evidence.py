@@ -458,7 +458,7 @@ def test_a_repository_that_cannot_be_reached_is_a_fact(incident: Incident, windo
     """Not there, or not for this token; the rest is gathered all the same."""
     gathered = run(railway(window), incident, code=ForgeApp())
     assert gathered.facts.code
-    assert "not found, or the token may not see it" in (gathered.facts.code.unreachable or "")
+    assert "is not there, or the token may not see it" in (gathered.facts.code.unreachable or "")
     assert "code" not in gathered.facts.failed
 
 
