@@ -9,7 +9,7 @@ from autofix.redact.addresses import is_client
 from autofix.redact.headers import is_basic, read_authorization, read_cookies
 from autofix.redact.keys import Grade, Key, read_key
 from autofix.redact.reading import QUOTE, Value, line_end, read_values
-from autofix.redact.spans import Span, one_of, rx
+from autofix.redact.spans import Span, has_any, one_of, rx
 from autofix.redact.values import (
     is_secret,
     looks_chosen,
@@ -40,6 +40,12 @@ _ENVIRONMENT = rx(
     r"(?m)(?:^|[ \t])(?:ENV|ARG|SetEnv|setenv|SET|set|fastcgi_param|env)[ \t]+([A-Za-z0-9_]*(?i:pass|pwd|secret"
     r"|token|key|cred)[A-Za-z0-9_]*)[ \t]+"
 )
+_OTHERS = (
+    ((b"al", b"AL", b"ontent"), _PAIRED),
+    ((b"ENV", b"ARG", b"Env", b"env", b"SET", b"set", b"fastcgi"), _ENVIRONMENT),
+    ((b"<",), _ELEMENT),
+)
+"""Other ways to join a name and a value, with words that must be there for each."""
 _FLAG = rx(
     rf"(?i)(?:\A|[\s\x02\"'\[,(=\x60])(--?[a-z0-9_][a-z0-9_.\-]*)(?:[ \t]+|{QUOTE}[ \t]*,[ \t]*)"
     rf"({QUOTE})?([^\s\x02\"'`]+)"
@@ -72,7 +78,9 @@ def find_named(data: bytes) -> Iterator[Span]:
             for span in _judge(data, key, match.end(), in_url=in_url, form=form):
                 covered = max(covered, span.end)
                 yield span
-    for pattern in (_PAIRED, _ENVIRONMENT, _ELEMENT):
+    for words, pattern in _OTHERS:
+        if not has_any(data, *words):
+            continue
         for match in pattern.finditer(data):
             key = read_key(match[1].decode())
             if key is not None:
@@ -81,6 +89,8 @@ def find_named(data: bytes) -> Iterator[Span]:
 
 def find_flags(data: bytes) -> Iterator[Span]:
     """``--password x`` and ``["--token","x"]``."""
+    if not has_any(data, b"--", b" -"):
+        return
     for match in _FLAG.finditer(data):
         key = read_key(match[1].decode())
         value = match[3]

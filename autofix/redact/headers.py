@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterator
 
 from autofix.redact.reading import Value, read_values
-from autofix.redact.spans import Span, is_filled, rx
+from autofix.redact.spans import Span, has_any, is_filled, rx
 from autofix.redact.values import is_placeholder, looks_likely, looks_random, reads_as_name
 
 _SCHEME = rx(
@@ -33,6 +33,8 @@ _LEAST = 6
 
 def find_schemes(data: bytes) -> Iterator[Span]:
     """``Bearer x`` and ``Basic x`` wherever they stand."""
+    if not has_any(data.lower(), b"bearer", b"basic"):
+        return
     for match in _MID_SCHEME.finditer(data):
         value = match[2].rstrip(b".")
         if match[1].lower() == b"basic":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autofix.redact.spans import Span, one_of, rx
+from autofix.redact.spans import Span, has_any, one_of, rx
 
 _CARD = rx(
     r"[0-9]{12,19}|[0-9]{4}(?:[ \-][0-9]{4}){2}[ \-][0-9]{1,7}|3[0-9]{3}[ \-][0-9]{6}[ \-][0-9]{4,5}"
@@ -110,6 +110,8 @@ def find_phones(data: bytes) -> Iterator[Span]:
         before = _before(data, start)
         if _is_dialled(text, digits, before):
             yield Span(start, end, "phone", digits)
+    if not has_any(data.lower(), b"msisdn", b"phone", b"mobile", b"whatsapp", b"sms"):
+        return
     for match in _BARE_PHONE.finditer(data):
         yield Span(match.start(1), match.end(1), "phone", match[1])
 
@@ -132,7 +134,7 @@ def find_ssns(data: bytes) -> Iterator[Span]:
         valid = area not in {b"000", b"666"} and not area.startswith(b"9")
         if valid and not _GLUED.search(_before(data, start)) and not _MEASURED.match(data, end):
             yield Span(start, end, "ssn")
-    for match in _NAMED_SSN.finditer(data):
+    for match in _NAMED_SSN.finditer(data) if b"ssn" in data.lower() else ():
         yield Span(match.start(1), match.end(1), "ssn")
 
 

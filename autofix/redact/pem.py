@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autofix.redact.spans import Span, rx
+from autofix.redact.spans import Span, has_any, rx
 
 _BEGIN = rx(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _END = rx(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
@@ -26,6 +26,8 @@ _MOST = 400
 
 def find_private_keys(data: bytes) -> Iterator[Span]:
     """The blocks, each as one span; line by line where other lines stand between."""
+    if not has_any(data, b"PRIVATE KEY", b"Private-Lines"):
+        return
     done = 0
     for begin in _BEGIN.finditer(data):
         if begin.start() < done:

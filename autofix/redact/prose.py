@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autofix.redact.keys import Grade, Key
-from autofix.redact.spans import Span, is_filled, one_of, rx
+from autofix.redact.spans import Span, has_any, is_filled, one_of, rx
 from autofix.redact.values import (
     count_digits,
     is_placeholder,
@@ -24,14 +24,14 @@ _NOUN = one_of(
 _LINKS = (
     r"(?:[ \t]+(?:is|was|are|of|to|value|provided|given|set|used|supplied|received|got|found|as"
     r"|now|key|string|with|changed|reset|updated|rotated|generated|new|entered|sent|equals"
-    r"|hash|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]{1,40}[\"'`]?))"
+    r"|hash|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]+[\"'`]?))"
 )
 _SENTENCE = rx(
-    rf"(?i)\b({_NOUN})s?\b[\"'`)]?(?:{_LINKS}{{1,4}}[ \t]*[:=][ \t]*|{_LINKS}{{0,4}}[ \t]+)[\"'`(\[<]?"
+    rf"(?i)\b({_NOUN})s?\b[\"'`)]?(?:{_LINKS}+[ \t]*[:=][ \t]*|{_LINKS}*[ \t]+)[\"'`(\[<]?"
     r"([^\s\x02\"'`<>()\[\]]{6,})"
 )
 _QUOTED = rx(
-    rf"(?i)\b({_NOUN}|identified(?:[ \t]+with[ \t]+[\w.\"'`]+)?[ \t]+by)\b(?:{_LINKS}{{0,3}})[ \t:=]+"
+    rf"(?i)\b({_NOUN}|identified(?:[ \t]+with[ \t]+[\w.\"'`]+)?[ \t]+by)\b(?:{_LINKS}*)[ \t:=]+"
     r"(?:\\*\"([^\"\n\\]{3,})\\*\"|\\*'([^'\n\\]{3,})\\*'|`([^`\n]{3,})`)"
 )
 _NETRC = rx(
@@ -60,6 +60,18 @@ _CODE = rx(
     r"|confirmation|access)[ \-](?:code|pin|password|passcode)|otp|your code)(?:[ ]is|[ ]was)?[ ]?[:=]?[ ]\"?([0-9]{4,8})\b"
 )
 _SASL = rx(r"(?i)\bAUTH(?:ENTICATE)?[ ]+(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ ]+([A-Za-z0-9+/=]{8,})")
+_ANYTHING = rx(
+    r"(?i)pass|pwd|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |:[0-9*]+:[^:\s]*:"
+)
+_NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"identified")
+_OTHERS = (
+    ((b"password", b"requirepass", b"masterauth", b"auth"), _NETRC),
+    ((b":",), _PGPASS),
+    ((b" -", b"pass:", b"echo "), _COMMAND),
+    ((b"auth",), _SASL),
+    ((b"password",), _SET_PASSWORD),
+)
+"""Patterns whose groups are passwords, with words that must be there for each."""
 _PASSWORD = Key("password", Grade.any)
 _PASSWORDS = (b"pass", b"pwd", b"requirepass", b"identified")
 _PLAIN_WORD = rx(r"[A-Za-z][a-z]*(?:'[a-z]+)?|[A-Z]+")
@@ -67,6 +79,21 @@ _PLAIN_WORD = rx(r"[A-Za-z][a-z]*(?:'[a-z]+)?|[A-Z]+")
 
 def find_in_prose(data: bytes) -> Iterator[Span]:
     """``password is x``, ``IDENTIFIED BY 'x'``, ``mysql -px``, netrc and pgpass lines."""
+    if _ANYTHING.search(data) is None:
+        return
+    lower = data.lower()
+    if has_any(lower, *_NAMES):
+        yield from _sentences(data)
+    if has_any(lower, b"code", b"otp", b"pin", b"passcode"):
+        for match in _CODE.finditer(data):
+            yield Span(match.start(1), match.end(1), "one-time-code")
+    for words, pattern in _OTHERS:
+        if has_any(lower, *words):
+            for match in pattern.finditer(data):
+                yield from _groups(match)
+
+
+def _sentences(data: bytes) -> Iterator[Span]:
     for match in _SENTENCE.finditer(data):
         word = match[2].rstrip(b".,;:!?)]}\"'")
         if _stands_out(match[1].lower(), word):
@@ -76,11 +103,6 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
         value, name = match[group], match[1].lower()
         if _is_quoted_secret(name, value):
             yield Span(match.start(group), match.end(group), _kind(name))
-    for match in _CODE.finditer(data):
-        yield Span(match.start(1), match.end(1), "one-time-code")
-    for pattern in (_NETRC, _PGPASS, _COMMAND, _SASL, _SET_PASSWORD):
-        for match in pattern.finditer(data):
-            yield from _groups(match)
 
 
 def _groups(match: Any) -> Iterator[Span]:

@@ -43,6 +43,17 @@ def one_of(*patterns: str) -> str:
     return f"(?:{'|'.join(patterns)})"
 
 
+def has_any(text: bytes, *words: bytes) -> bool:
+    """Whether one of the words is in the text: a cheap look before a pattern is asked.
+
+    A line of an ordinary log is done by looks like this; a call of re2 costs a microsecond.
+    """
+    for word in words:  # not any(…): a generator costs more than the look  # noqa: SIM110
+        if word in text:
+            return True
+    return False
+
+
 def is_filled(value: bytes) -> bool:
     """Whether nothing is left of a value but what was redacted before."""
     return not value.strip(bytes((FILL,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autofix.redact.spans import Span, is_filled, rx
+from autofix.redact.spans import Span, has_any, is_filled, rx
 from autofix.redact.values import is_placeholder, looks_random
 
 _URL = rx(
@@ -44,16 +44,17 @@ def find_dsns(data: bytes) -> Iterator[Span]:
     if b"//" in data or b"%3A%2F%2F" in data or b"%3a%2f%2f" in data or b":\\/\\/" in data:
         for match in _URL.finditer(data):
             yield from _userinfo(match)
-    for match in (*_BARE_DSN.finditer(data), *_ORACLE.finditer(data)):
-        yield from _password(match.start(2), match[2])
-    if b" -" in data:
+    if has_any(data, b"@tcp(", b"@unix(", b"@udp(") or b"oracle:" in data.lower():
+        for match in (*_BARE_DSN.finditer(data), *_ORACLE.finditer(data)):
+            yield from _password(match.start(2), match[2])
+    if has_any(data, b" -u", b" --", b" -U", b" -a"):
         for match in _CURL_USER.finditer(data):
             yield from _password(match.start(2), match[2])
 
 
 def find_in_urls(data: bytes) -> Iterator[Span]:
     """Signatures, codes and keys of queries, and tokens in paths."""
-    for match in _QUERY.finditer(data):
+    for match in _QUERY.finditer(data) if b"=" in data else ():
         name, value = match[1].lower(), match[2]
         if is_filled(value) or is_placeholder(value, quoted=True):
             continue
