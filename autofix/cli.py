@@ -43,7 +43,7 @@ def check(
         window: length of the slice: 90s, 30m, 2h or 1d.
         service: names of services; only these are looked at.
         now: end of the slice, RFC 3339; the present when left out.
-        baseline: compare with each service's own baseline; until that exists it only says so.
+        baseline: read each service's last day too, and judge by what is normal for it.
         json_file: write the result to this file.
         parameters: YAML or JSON with window, thresholds and services; otherwise the monitor
             deployment's parameters in prefect.yaml, if it is in the working folder.
@@ -55,13 +55,13 @@ def check(
 
     chosen = _override(load_parameters(parameters), window, service or [])
     end = parse_time(now) if now else datetime.now(UTC).replace(microsecond=0)
-    if baseline:
-        _complain("--baseline: there is no baseline yet, judged by fixed levels alone")
     settings = load_settings()
-    result = run_check(lambda: RailwayClient(settings), chosen, end, service or [])
-    trouble = report_check(result, chosen.thresholds, settings, json_file)
-    if trouble:
-        _complain(trouble)
+    result = run_check(
+        lambda: RailwayClient(settings), chosen, end, service or [], with_baseline=baseline
+    )
+    trouble, note = report_check(result, chosen.thresholds, settings, json_file)
+    for line in filter(None, (note, trouble)):
+        _complain(line)
     return FAILED if trouble else OK
 
 

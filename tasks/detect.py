@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import VariableFilter, VariableFilterTags
 from prefect.variables import Variable
 
-from autofix.detect.findings import find_findings
+from autofix.detect.findings import judge_observation
 from autofix.detect.incidents import (
     IncidentStore,
     Tick,
@@ -97,6 +97,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
         observation.step,
         sorted(observation.unknown),
         sorted(s.name for s in observation.selected),
+        observation.baseline is None,
         rules.model_dump_json(),
     )
 
@@ -111,10 +112,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
 @guarded
 def detect(observation: Observation, rules: Rules) -> Detection:
     """Which services are in trouble over the window."""
-    known = [s for s in observation.selected if s.id not in observation.unknown]
-    findings = find_findings(
-        observation.samples, known, observation.window, rules, observation.step
-    )
+    findings = judge_observation(observation, rules)
     architecture = observation.architecture
     notes = describe_rules(rules, [s.name for s in architecture.services], observation.window.end)
     return Detection(findings=findings, notes=notes)

@@ -11,9 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from autofix.change.github_life import LifeClient
 from autofix.change.ids import BRANCH_PREFIX
 from autofix.change.memo import parse_memo
-from autofix.detect.findings import find_findings
-from autofix.models import Architecture, Finding, IncidentRecord, Model, PullRequest
-from autofix.observe.observation import Observation
+from autofix.detect.findings import judge_observation
+from autofix.models import Architecture, IncidentRecord, Model, PullRequest
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import Rules, VerificationParameters, WindowParameters
 from autofix.redact import redact_model, redactor
@@ -96,7 +95,13 @@ def verify(
     )
     with RailwayClient(settings) as railway, LifeClient(settings) as forge:
         came = verify_merge(
-            railway, forge, architecture, pull, plan, now, detect=lambda o: _detect(o, rules)
+            railway,
+            forge,
+            architecture,
+            pull,
+            plan,
+            now,
+            detect=lambda o: judge_observation(o, rules),
         )
         if isinstance(came, Waiting):
             return Verified(pull_request=pull, waiting=came)
@@ -125,8 +130,3 @@ def tend_open(
 
 def _is_of(pull: PullRequest, architecture: Architecture) -> bool:
     return any(m.environment_id == architecture.environment_id for m in parse_memo(pull.body))
-
-
-def _detect(observation: Observation, rules: Rules) -> tuple[Finding, ...]:
-    known = [s for s in observation.selected if s.id not in observation.unknown]
-    return find_findings(observation.samples, known, observation.window, rules, observation.step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autofix.detect.findings import find_findings
+from autofix.detect.findings import judge_observation
 from autofix.detect.parameters import CheckParameters
 from autofix.errors import ConfigError, RailwayError
-from autofix.models import Finding, Service, ServiceKind, Window
+from autofix.models import Architecture, Finding, Service, ServiceKind, Window
+from autofix.observe.baseline import read_baseline
 from autofix.observe.observation import (
     Observation,
     describe_too_few,
@@ -47,6 +48,8 @@ class Check:
     findings: tuple[Finding, ...] = ()
     trouble: str = ""
     """One line on why too little was read; empty when at least half of the services were."""
+    note: str = ""
+    """One line on what else a person should know; empty when there is nothing."""
 
 
 def run_check(
@@ -54,6 +57,8 @@ def run_check(
     parameters: CheckParameters,
     end: datetime,
     names: Sequence[str] = (),
+    *,
+    with_baseline: bool = False,
 ) -> Check:
     """Look at the window that ends at `end`.
 
@@ -62,6 +67,7 @@ def run_check(
         parameters: window, thresholds and services.
         end: the tick.
         names: services that must exist; ConfigError otherwise.
+        with_baseline: read each service's last day too, and judge by its own normal.
     """
     window, step = Window.ending(end, parameters.window.length), parameters.window.step
     try:
@@ -70,12 +76,25 @@ def run_check(
             _require(names, [s.name for s in architecture.services])
             services = select(architecture, parameters.services)
             observation = read_services(client, architecture, services, window, step)
+            note = ""
+            if with_baseline:
+                observation, note = _add_baseline(client, architecture, observation)
     except RailwayError as error:
         return Check(window, trouble=str(error))
-    known = [s for s in services if s.id not in observation.unknown]
-    findings = find_findings(observation.samples, known, window, parameters.rules, observation.step)
+    findings = judge_observation(observation, parameters.rules)
     trouble = "" if observation.is_enough else describe_too_few(observation)
-    return Check(window, observation, findings, trouble)
+    return Check(window, observation, findings, trouble, note)
+
+
+def _add_baseline(
+    client: RailwayClient, architecture: Architecture, observation: Observation
+) -> tuple[Observation, str]:
+    """The observation with the day before, or a line on why it has none."""
+    try:
+        day = read_baseline(client, architecture, observation.selected, observation.window)
+    except RailwayError as error:
+        return observation, f"no baseline, judged by fixed levels alone: {error}"
+    return replace(observation, baseline=day), ""
 
 
 def build_result(check: Check) -> dict[str, Any]:
@@ -100,8 +119,8 @@ def build_result(check: Check) -> dict[str, Any]:
 
 def report_check(
     check: Check, thresholds: Thresholds, settings: Settings, json_file: Path | None
-) -> str:
-    """Print the tables, write the file, and return the trouble; everything redacted."""
+) -> tuple[str, str]:
+    """Print the tables, write the file, and return trouble and note; everything redacted."""
     redact = redactor(settings)
     result = redact_tree(build_result(check), redact)
     if json_file is not None:
@@ -111,7 +130,7 @@ def report_check(
             check.observation.selected, summarise(check.observation), thresholds, check.findings
         )
         _print(rows, result)
-    return redact(check.trouble)
+    return redact(check.trouble), redact(check.note)
 
 
 def _states(observation: Observation, findings: Sequence[Finding]) -> list[dict[str, str]]:
@@ -134,7 +153,7 @@ def _why_healthy(service: Service) -> str:
     if service.sleeping:
         return "sleeping"
     if service.kind is ServiceKind.cron:
-        return "a cron: its resources are within their thresholds, its runs are not judged yet"
+        return "a cron: no run failed or was missed, as far as they were counted"
     return "within its thresholds"
 
 

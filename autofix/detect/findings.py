@@ -1,41 +1,45 @@
 """Breaches to findings: a pure function of samples, rules and the window.
 
-Hysteresis comes from looking at a slice of time and never from memory between ticks, so that a
-check by hand, a replay and the monitor say the same.
+Hysteresis comes from looking back over the same samples and never from memory between ticks, so
+that a check by hand, a replay and the monitor say the same.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import pandas as pd
 
-from autofix.detect import windows
-from autofix.detect.rules import Rule, Statistic, build_rules
-from autofix.models import Finding, Service, Severity, Signal, Window
-from autofix.parameters import Rules, Thresholds
+from autofix.detect.counts import judge_crons, judge_log_errors
+from autofix.detect.deploys import find_deployment, judge_builds
+from autofix.detect.explain import explain
+from autofix.detect.grid import build_recording, moment, nanoseconds
+from autofix.detect.hits import Hit, Judge
+from autofix.detect.latency import judge_latency
+from autofix.detect.rates import judge_4xx, judge_5xx
+from autofix.detect.restarts import judge_restarts
+from autofix.detect.silence import judge_silence
+from autofix.detect.trend import judge_trends
+from autofix.detect.use import judge_disk, judge_use
+from autofix.detect.view import View, Viewer, group_deployments
+from autofix.models import Deployment, Finding, Service, Severity, Signal, Window
+from autofix.observe.observation import Observation
+from autofix.parameters import Rules
 
-MIN_SAMPLES = 3
-"""Fewer measured samples sustain nothing."""
-MIN_COVERAGE = 0.25
-"""Share of the window that must have been measured before a level counts as sustained."""
-_MS_PER_S = 1_000
-
-
-@dataclass(frozen=True)
-class Breach:
-    """One service over one rule's level."""
-
-    value: float
-    severity: Severity
-    hits: pd.Series
-    """Per step, how much was in trouble; index ts."""
-    weights: pd.Series
-    """Per step, out of how much."""
-    requests: float | None = None
+_JUDGES: tuple[Judge, ...] = (
+    judge_5xx,
+    judge_4xx,
+    judge_latency,
+    judge_restarts,
+    judge_trends,
+    judge_disk,
+    judge_silence,
+    judge_log_errors,
+    judge_crons,
+    judge_builds,
+)
+_ORDER = list(Signal)
 
 
 def find_findings(
@@ -43,209 +47,116 @@ def find_findings(
     services: Iterable[Service],
     window: Window,
     rules: Rules,
-    step: timedelta,
+    *,
+    baseline: pd.DataFrame | None = None,
+    deployments: Sequence[Deployment] = (),
+    counted: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """What is in trouble over the window and not muted, by service name and signal.
 
     Args:
         samples: columns ts, service, measurement, value; any order, gaps and duplicates allowed.
-            Nothing outside the window is read.
+            Nothing after the window is read; what is before it counts as history.
         services: the ones that are judged.
         window: the slice of time; its end is the tick.
         rules: thresholds for all and for some services, and what is muted.
-        step: distance of two samples.
+        baseline: the same columns for the time before the window, at a step of its own; None when
+            it is not known what is normal, and fixed levels decide.
+        deployments: recent ones, to be named when one precedes a trouble.
+        counted: ids of services all of whose requests were counted: without a row there were none.
     """
-    services = list(services)
-    alike: dict[Thresholds, list[Service]] = {}
-    for service in services:
-        alike.setdefault(rules.of(service.name), []).append(service)
-    findings = [
-        finding
-        for thresholds, some in alike.items()
-        for finding in _judge(samples, some, window, thresholds, step)
-        if rules.mute_of(finding.service, finding.signal, window.end) is None
-    ]
-    order = list(Signal)
-    return tuple(sorted(findings, key=lambda f: (f.service, f.service_id, order.index(f.signal))))
+    chosen = tuple(services)
+    frames = [samples]
+    if baseline is not None:
+        frames.append(baseline[baseline["ts"] < window.start])
+    recording = build_recording(
+        pd.concat(frames, ignore_index=True) if len(frames) > 1 else samples,
+        [service.id for service in chosen],
+    )
+    viewer = Viewer(
+        recording=recording.between(0, nanoseconds(window.end)),
+        services=chosen,
+        rules=rules,
+        length=window.length,
+        has_baseline=baseline is not None,
+        deployments=group_deployments(deployments),
+        counted=frozenset(counted),
+    )
+    return tuple(judged.finding for judged in judge(viewer.at(window.end), rules))
 
 
-def _judge(
-    samples: pd.DataFrame,
-    services: Iterable[Service],
-    window: Window,
-    thresholds: Thresholds,
-    step: timedelta,
-) -> list[Finding]:
-    known = {service.id: service for service in services}
-    wide = windows.widen(samples[samples["service"].isin(list(known))], window)
-    if wide.empty:
-        return []
-    expected = max(1, math.ceil(window.length / step))
-    return [
-        _finding(rule, known[service_id], breach, window)
-        for rule in build_rules(thresholds)
-        for service_id, breach in _JUDGES[rule.statistic](wide, rule, expected).items()
-    ]
-
-
-def _sustained(wide: pd.DataFrame, rule: Rule, expected: int) -> dict[str, Breach]:
-    """Percent of a limit, in breach for a share of the measured samples."""
-    values = windows.percent_of_limit(wide, rule.measurement, rule.limit or "")
-    return _sustained_values(values, rule, max(MIN_SAMPLES, MIN_COVERAGE * expected))
-
-
-def _slow(wide: pd.DataFrame, rule: Rule, _: int) -> dict[str, Breach]:
-    """A level in breach for a share of the steps that had traffic."""
-    requests = windows.requests(wide)
-    totals = requests.groupby(level=windows.SERVICE).sum()
-    busy = totals[totals >= rule.min_requests].index
-    values = windows.column(wide, rule.measurement).where(requests > 0)
-    values = values[values.index.get_level_values(windows.SERVICE).isin(busy)]
-    return _sustained_values(values, rule, MIN_SAMPLES, windows.by_service(totals))
-
-
-def _sustained_values(
-    values: pd.Series, rule: Rule, least: float, requests: Mapping[str, float] | None = None
-) -> dict[str, Breach]:
-    typical = windows.held_for(values, rule.sustained_share)
-    found: dict[str, Breach] = {}
-    for severity, level in _levels(rule):
-        shares = windows.breach_share(values, level)
-        over = shares[(shares["share"] >= rule.sustained_share) & (shares["n"] >= least)]
-        for service in (str(name) for name in over.index.difference(list(found))):
-            own = windows.of(values, service).dropna()
-            found[service] = Breach(
-                value=float(typical[service]),
-                severity=severity,
-                hits=(own >= level).astype("float64"),
-                weights=pd.Series(1.0, index=own.index),
-                requests=requests[service] if requests else None,
-            )
-    return found
-
-
-def _full(wide: pd.DataFrame, rule: Rule, _: int) -> dict[str, Breach]:
-    """Percent of a limit at the last sample."""
-    values = windows.percent_of_limit(wide, rule.measurement, rule.limit or "").dropna()
-    last = values.groupby(level=windows.SERVICE).last()
-    return {
-        service: Breach(
-            value=value,
-            severity=severity,
-            hits=(windows.of(values, service) >= level).astype("float64"),
-            weights=windows.of(values, service) * 0 + 1,
-        )
-        for service, value in windows.by_service(last).items()
-        for severity, level in _worst(rule, value)
-    }
-
-
-def _failing(wide: pd.DataFrame, rule: Rule, _: int) -> dict[str, Breach]:
-    """Requests of one status class in percent of all: enough of them, and in several steps."""
-    requests = windows.requests(wide)
-    errors = windows.column(wide, rule.measurement).where(requests.notna()).fillna(0.0)
-    table = pd.DataFrame({"errors": errors, "requests": requests}).dropna()
-    totals = table.groupby(level=windows.SERVICE).sum()
-    totals["steps"] = (table["errors"] > 0).groupby(level=windows.SERVICE).sum()
-    judged = totals[(totals["requests"] >= rule.min_requests) & (totals["steps"] > 1)]
-    counts = windows.by_service(judged["requests"])
-    return {
-        service: Breach(
-            value=rate,
-            severity=severity,
-            hits=windows.of(table["errors"], service),
-            weights=windows.of(table["requests"], service),
-            requests=counts[service],
-        )
-        for service, rate in windows.by_service(100 * judged["errors"] / judged["requests"]).items()
-        for severity, _ in _worst(rule, rate)
-    }
-
-
-def _counted(wide: pd.DataFrame, rule: Rule, _: int) -> dict[str, Breach]:
-    """The sum over the window."""
-    values = windows.column(wide, rule.measurement).dropna()
-    totals = values.groupby(level=windows.SERVICE).sum()
-    return {
-        service: Breach(
-            value=total,
-            severity=severity,
-            hits=windows.of(values, service),
-            # each hit is its own step's whole weight, so that the onset is the first of them
-            weights=windows.of(values, service),
-        )
-        for service, total in windows.by_service(totals).items()
-        for severity, _ in _worst(rule, total)
-    }
-
-
-Judge = Callable[[pd.DataFrame, Rule, int], dict[str, Breach]]
-_JUDGES: dict[Statistic, Judge] = {
-    Statistic.percent_of_limit: _sustained,
-    Statistic.last_percent_of_limit: _full,
-    Statistic.percent_of_requests: _failing,
-    Statistic.level: _slow,
-    Statistic.total: _counted,
-}
-
-
-def _levels(rule: Rule) -> tuple[tuple[Severity, float], ...]:
-    """The levels, worst first."""
-    return (Severity.critical, rule.levels.critical), (Severity.warning, rule.levels.warning)
-
-
-def _worst(rule: Rule, value: float) -> list[tuple[Severity, float]]:
-    """The worst level that the value reaches, or nothing. Zero is never trouble."""
-    return [(s, level) for s, level in _levels(rule) if value >= level and value > 0][:1]
-
-
-def _finding(rule: Rule, service: Service, breach: Breach, window: Window) -> Finding:
-    begin = windows.onset(breach.hits, breach.weights, window)
-    threshold = dict(_levels(rule))[breach.severity]
-    return Finding(
-        ts=window.end,
-        service_id=service.id,
-        service=service.name,
-        signal=rule.signal,
-        severity=breach.severity,
-        onset=begin,
-        value=breach.value,
-        threshold=threshold,
-        unit=rule.unit,
-        reason=_reason(rule, breach, threshold, begin, window),
+def judge_observation(observation: Observation, rules: Rules) -> tuple[Finding, ...]:
+    """The findings of what was observed; a service that could not be read is not judged."""
+    known = [s for s in observation.selected if s.id not in observation.unknown]
+    return find_findings(
+        observation.samples,
+        known,
+        observation.window,
+        rules,
+        baseline=observation.baseline,
+        deployments=observation.architecture.deployments,
+        counted=[s.id for s in known if s.domains and s.id not in observation.sampled],
     )
 
 
-def _reason(rule: Rule, breach: Breach, threshold: float, begin: datetime, window: Window) -> str:
-    span, since = _duration(window.length), f"since {begin:%H:%M:%S} UTC"
-    level = f"(threshold {_number(threshold, rule.unit)})"
-    value = _number(breach.value, rule.unit)
-    match rule.statistic:
-        case Statistic.total:
-            return f"{value} over {span} {level}, {since}"
-        case Statistic.last_percent_of_limit:
-            return f"{rule.label} {value} full {level}, {since}"
-        case Statistic.percent_of_limit:
-            share = breach.hits.sum() / breach.weights.sum()
-            return (
-                f"{rule.label} {value} of its limit over {span} {level}, "
-                f"in breach in {share:.0%} of the samples, {since}"
-            )
-        case _:
-            return f"{rule.label} {value} over {span} {level}, {breach.requests:,.0f} requests, {since}"
+@dataclass(frozen=True)
+class Judged:
+    """A finding, and whether something is wrong; high use that nothing suffers from is not."""
+
+    finding: Finding
+    suffers: bool
 
 
-def _number(value: float, unit: str) -> str:
-    if unit == "ms":
-        return f"{value / _MS_PER_S:.1f} s" if value >= _MS_PER_S else f"{value:.0f} ms"
-    if unit == "restarts":
-        return f"{value:.0f} restart{'s' if value != 1 else ''}"
-    return f"{value:.1f} {unit}"
+def judge(view: View, rules: Rules) -> tuple[Judged, ...]:
+    """What is found at one tick."""
+    hits = [hit for judge_signal in _JUDGES for hit in judge_signal(view)]
+    hits += judge_use(view, hits)
+    found = [
+        Judged(_finding(view, hit), hit.suffers)
+        for hit in _one_a_signal(hits)
+        if rules.mute_of(view.services[hit.row].name, hit.signal, view.window.end) is None
+    ]
+    return tuple(sorted(found, key=_place))
 
 
-def _duration(length: timedelta) -> str:
-    seconds = length.total_seconds()
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
+def _place(judged: Judged) -> tuple[str, str, int]:
+    finding = judged.finding
+    return finding.service, finding.service_id, _ORDER.index(finding.signal)
+
+
+def _one_a_signal(hits: Iterable[Hit]) -> Iterable[Hit]:
+    """Of several hits on one signal of one service the worst, and of these the first."""
+    best: dict[tuple[int, Signal], Hit] = {}
+    for hit in hits:
+        known = best.get((hit.row, hit.signal))
+        if known is None or _rank(hit) < _rank(known):
+            best[hit.row, hit.signal] = hit
+    return best.values()
+
+
+def _rank(hit: Hit) -> tuple[bool, bool]:
+    return not hit.suffers, hit.severity is not Severity.critical
+
+
+def _finding(view: View, hit: Hit) -> Finding:
+    service, now = view.services[hit.row], view.window.end
+    onset = min(moment(hit.onset), now)
+    deployment = None
+    if hit.signal is not Signal.build_failure:
+        deployment = find_deployment(view.deployments.get(service.id, ()), onset, now)
+    return Finding(
+        ts=now,
+        service_id=service.id,
+        service=service.name,
+        signal=hit.signal,
+        severity=hit.severity,
+        onset=onset,
+        value=hit.value,
+        threshold=hit.threshold,
+        unit=hit.unit,
+        reason=explain(hit, onset, view.window, deployment),
+        pattern=hit.pattern,
+        baseline=hit.baseline,
+        hours_left=hit.hours_left,
+        deployment_id=deployment.id if deployment else None,
+    )

@@ -176,7 +176,7 @@ def test_rules_come_from_the_monitor_deployment(
     given = tmp_path / "given.json"
     given.write_text(json.dumps({"thresholds": {"cpu_percent": {"warning": 5, "critical": 9}}}))
     _, result = check(tmp_path, "--parameters", str(given))
-    assert [f["severity"] for f in result["findings"]] == ["critical"] * 3
+    assert [f["service"] for f in result["findings"]] == ["api", "docs", "web"]
 
 
 def test_overrides_and_mutes_of_a_file_hold(
@@ -235,13 +235,54 @@ def test_a_missing_setting_is_status_two(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err.startswith("autofix: RAILWAY_TOKEN is not set: create")
 
 
-def test_baseline_says_that_it_is_not_there(
+def test_baseline_judges_by_the_services_own_normal(
     railway: RailwayApp, window: Window, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The option is never swallowed in silence."""
+    """What was as slow all day is its nature; a leak of hours is seen; without it neither is."""
+    start = int((window.end - timedelta(hours=24)).timestamp())
+    times = [start + 300 * i for i in range(288)]
+    for name, values in (
+        ("MEMORY_USAGE_GB", [0.3 + 0.6 * max(0, i - 240) / 60 for i in range(288)]),
+        ("MEMORY_LIMIT_GB", [1.0] * 288),
+    ):
+        points = [{"ts": ts, "value": value} for ts, value in zip(times, values, strict=True)]
+        railway.metrics.append(
+            {"measurement": name, "tags": {"serviceId": "api"}, "values": points}
+        )
     measure(railway, window, api=20, web=10, docs=20)
-    assert check(tmp_path, "--baseline")[0] == 0
-    assert "there is no baseline yet" in capsys.readouterr().err
+    requests = [{"ts": ts, "value": 500} for ts in times]
+    railway.statuses["web"] = [{"statusCode": 200, "samples": requests}]
+    railway.durations["web"] = [
+        {"ts": ts, "p50": 900, "p90": 1400, "p95": 1500, "p99": 2000} for ts in times
+    ]
+
+    def found(*options: str) -> list[tuple[str, str]]:
+        status, result = check(tmp_path, *options)
+        assert status == 0
+        return [(f["service"], f["signal"]) for f in result["findings"]]
+
+    assert found() == [("api", "memory"), ("web", "latency")]
+    assert "nothing suffers from it" in capsys.readouterr().out
+    assert found("--baseline") == [("api", "memory")]
+    assert "full in about" in capsys.readouterr().out
+
+
+def test_a_baseline_that_cannot_be_read_does_not_sink_the_look(
+    railway: RailwayApp, window: Window, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said in one line, and levels decide."""
+    measure(railway, window, api=95, web=10, docs=20)
+    whole = railway.answer_Resources
+
+    def refuse_a_day(variables: dict[str, Any]) -> httpx.Response:
+        return errors("Problem processing request") if variables["errors"] else whole(variables)
+
+    railway.answer_Resources = refuse_a_day  # type: ignore[method-assign]
+    status, result = check(tmp_path, "--baseline")
+    assert (status, [f["service"] for f in result["findings"]]) == (0, ["api"])
+    error = capsys.readouterr().err
+    assert "no baseline, judged by fixed levels alone" in error
+    assert error.count("\n") == 1
 
 
 def test_help_is_quick_and_loads_no_pandas() -> None:

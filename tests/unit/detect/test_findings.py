@@ -43,7 +43,7 @@ def http(ok: Values, errors: Values, p95: Values | None = None) -> pd.DataFrame:
 
 def find(samples: pd.DataFrame, thresholds: Thresholds | None = None) -> tuple[Finding, ...]:
     rules = Rules(thresholds=thresholds or Thresholds())
-    return find_findings(samples, [API], WINDOW, rules, STEP)
+    return find_findings(samples, [API], WINDOW, rules)
 
 
 def names(samples: pd.DataFrame) -> list[tuple[str, str]]:
@@ -51,15 +51,15 @@ def names(samples: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def test_sustained_cpu_is_found_with_its_onset() -> None:
-    """High use that began in the middle of the window is a finding since then."""
+    """High use that began in the middle of the window is a finding since then; alone a warning."""
     samples = cpu([20.0] * 10 + [95.0] * 20)
     (finding,) = find(samples)
-    assert (finding.signal, finding.severity, finding.unit) == ("cpu", "critical", "%")
+    assert (finding.signal, finding.severity, finding.unit) == ("cpu", "warning", "%")
     assert finding.onset == WINDOW.start + 10 * STEP
     assert finding.ts == END
     assert finding.reason == (
-        "CPU 95.0 % of its limit over 30 min (threshold 90.0 %), "
-        "in breach in 67% of the samples, since 14:10:00 UTC"
+        "CPU 95.0 % of its limit over 30 min (threshold 70.0 %), nothing suffers from it, "
+        "since 14:10 UTC"
     )
 
 
@@ -77,7 +77,7 @@ def test_use_without_a_limit_is_not_judged() -> None:
 def test_a_limit_measured_once_serves_the_whole_window() -> None:
     """Limits come rarely; one of them is enough."""
     samples = frame(MEMORY_USAGE_GB=[0.95] * STEPS, MEMORY_LIMIT_GB=[None] * 29 + [1.0])
-    assert names(samples) == [("memory", "critical")]
+    assert names(samples) == [("memory", "warning")]
 
 
 def test_a_service_measured_for_a_moment_sustains_nothing() -> None:
@@ -90,10 +90,10 @@ def test_error_rate_names_requests_and_onset() -> None:
     samples = http([100.0] * 20 + [80.0] * 10, [None] * 20 + [20.0] * 10)
     (finding,) = find(samples)
     assert (finding.signal, finding.severity) == ("http_5xx", "critical")
-    assert finding.value == pytest.approx(100 * 200 / 3000)
+    assert finding.value == pytest.approx(20)
     assert finding.onset == WINDOW.start + 20 * STEP
     assert finding.reason == (
-        "5xx 6.7 % over 30 min (threshold 5.0 %), 3,000 requests, since 14:20:00 UTC"
+        "5xx 20.0 % over 10 min (threshold 5.0 %), 1,000 requests, since 14:20 UTC"
     )
 
 
@@ -166,7 +166,7 @@ def test_a_service_has_its_own_thresholds() -> None:
     web = API.model_copy(update={"id": "s2", "name": "web"})
     samples = pd.concat([cpu([97.0] * STEPS), cpu([97.0] * STEPS).assign(service="s2")])
     for rules, found in ((Rules(), ["api", "web"]), (Rules(overrides=(override,)), ["web"])):
-        seen = find_findings(samples, [API, web], WINDOW, rules, STEP)
+        seen = find_findings(samples, [API, web], WINDOW, rules)
         assert [f.service for f in seen] == found
 
 
@@ -178,7 +178,7 @@ def test_a_muted_signal_is_not_found_until_the_mute_ends() -> None:
         (END, ["cpu", "http_5xx"]),
     ):
         rules = Rules(mutes=(Mute(service="api", signal=Signal.cpu, until=until),))
-        seen = find_findings(samples, [API], WINDOW, rules, STEP)
+        seen = find_findings(samples, [API], WINDOW, rules)
         assert [f.signal.value for f in seen] == found
 
 
@@ -208,10 +208,8 @@ def test_order_and_duplicates_change_nothing(samples: pd.DataFrame, seed: int) -
 @settings(max_examples=40, deadline=None)
 @given(histories(), histories())
 def test_nothing_after_the_window_is_read(samples: pd.DataFrame, later: pd.DataFrame) -> None:
-    """The future and the past beyond the window change no finding."""
-    shift = WINDOW.length
-    around = [samples, later.assign(ts=later["ts"] + shift), later.assign(ts=later["ts"] - shift)]
-    assert find(pd.concat(around)) == find(samples)
+    """The future changes no finding."""
+    assert find(pd.concat([samples, later.assign(ts=later["ts"] + WINDOW.length)])) == find(samples)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,188 @@
+"""Sustained breaches: what makes a signal enter trouble, and what lets it leave.
+
+A breach is looked for over several lengths of time, so that strong trouble is seen early and weak
+trouble with certainty, and at several ends up to two windows back, so that what comes and goes
+stays one trouble. Nothing is remembered for it: the same samples always give the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autofix.detect.course import stride_of
+from autofix.detect.grid import Array, Flags
+from autofix.detect.view import FINE, WINDOW
+
+FULL, LONG = WINDOW, 2 * WINDOW
+SHORT = (8 * WINDOW // 30, WINDOW // 3, WINDOW // 2)
+"""Lengths in fine steps; the short ones are for samples closer together and further apart."""
+SHORT_SHARE = 0.85
+"""Share of the samples that must be in breach over the short length."""
+ENDS = np.arange(FINE, WINDOW - 1, -(WINDOW // 6))
+"""Where such a length may end, in fine steps; the tick first."""
+_CALM = 2 * WINDOW // 3
+"""Fine steps that must be calm before a trouble is over."""
+_CALM_SHARE = 0.1
+_MIN_SAMPLES = 3
+_COVERED = 0.4
+"""Share of a length that must have been measured."""
+_COARSE = 3.0
+"""Fine steps of one sample from which on it says as much as several."""
+_GROUPS = (4, 10)
+"""Into how many parts a length is cut, so that each would hold some failures at the level."""
+_PER_GROUP = 2.0
+_GROUP_LEVEL = 0.6
+"""Share of a level that a part must reach."""
+_LONG_SHARE = 0.6
+"""Share of the parts that must reach it over the longer lengths."""
+_BURST = WINDOW // 10
+"""Fine steps that a burst lasts."""
+_BURST_LEVEL = 5.0
+"""Multiple of a level that each of several bursts must reach."""
+_RECUR = 3
+_REST_LEVEL = 0.8
+"""Share of a level that is left without a burst."""
+_SURPRISE = 3.5
+"""Standard deviations above what is nothing to speak of."""
+_MIN_HITS = 4
+
+
+@dataclass(frozen=True)
+class Entries:
+    """At which ends which lengths were in breach; services × ends each."""
+
+    found: tuple[tuple[int, Flags], ...]
+
+    @property
+    def entered(self) -> Flags:
+        """Per service whether any was."""
+        everything: Flags = np.any([flags.any(axis=1) for _, flags in self.found], axis=0)
+        return everything
+
+    def newest(self, row: int) -> slice:
+        """The fine steps of a service's latest breach; the longest where several end there."""
+        ends = [
+            (int(np.argmax(flags[row])), -length)
+            for length, flags in self.found
+            if flags[row].any()
+        ]
+        place, length = min(ends)
+        return slice(int(ENDS[place]) + length, int(ENDS[place]))
+
+
+def window_sums(values: Array | Flags, length: int) -> Array:
+    """Per service and end the sum over the fine steps before it; NaN where that is not all there.
+
+    NaN counts as nothing.
+    """
+    totals = np.cumsum(np.nan_to_num(values.astype("float64")), axis=1)
+    totals = np.concatenate([np.zeros((len(totals), 1)), totals], axis=1)
+    starts = ENDS - length
+    sums = totals[:, ENDS] - totals[:, np.maximum(starts, 0)]
+    return np.where(starts >= 0, sums, np.nan)
+
+
+def sustained(
+    values: Array, level: Array, share: Array | float, length: int, least: int = 3
+) -> Flags:
+    """Per service and end, whether a level was held for a share of what was measured.
+
+    Args:
+        values: services × fine steps.
+        level: of each service.
+        share: of each service, or of all.
+        length: fine steps.
+        least: samples that are enough where each is of several steps.
+    """
+    measured = ~np.isnan(values)
+    weight = np.where(measured, stride_of(measured), 0.0)
+    seen, number = window_sums(weight, length), window_sums(measured, length)
+    hits = window_sums(np.where(values >= level, weight, 0.0), length)
+    enough = (number >= _MIN_SAMPLES) | ((number >= least) & (seen >= _COARSE * number))
+    return enough & (seen >= _COVERED * length) & (hits >= share * seen)
+
+
+def failing(
+    hits: Array, requests: Array, level: Array, base: Array, least: Array, length: int
+) -> Flags:
+    """Per service and end, whether enough requests had a rate at the level all along.
+
+    Args:
+        hits: requests of one status class per fine step.
+        requests: all requests per fine step.
+        level: percent.
+        base: percent that is nothing to speak of; the rate must be clearly above it.
+        least: requests that say something.
+        length: fine steps. A burst is no rate: most parts must fail, and what is left without
+            the worst minutes must still be at the level.
+    """
+    number, total = window_sums(hits, length), window_sums(requests, length)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = 100 * number / total
+    found: Flags = (total >= least) & (number >= _MIN_HITS) & (rate >= level)
+    found &= surprise(number, total * base / 100) >= _SURPRISE
+    for row, place in np.argwhere(found):
+        span = slice(int(ENDS[place]) - length, int(ENDS[place]))
+        found[row, place] = _all_along(hits[row, span], requests[row, span], float(level[row, 0]))
+    return found
+
+
+def _all_along(hits: Array, requests: Array, level: float) -> bool:
+    """Whether a rate is not that of a burst."""
+    hits, requests = np.nan_to_num(hits), np.nan_to_num(requests)
+    if len(hits) >= FULL and _recurs(hits, requests, level):
+        return True
+    number = np.clip(requests.sum() * level / 100 / _PER_GROUP, _GROUPS[0], _GROUPS[1])
+    groups = np.array_split(np.arange(len(hits)), int(number))
+    totals = [(hits[group].sum(), requests[group].sum()) for group in groups]
+    busy = [(failed, total) for failed, total in totals if total > 0]
+    reached = sum(100 * failed >= _GROUP_LEVEL * level * total for failed, total in busy)
+    share = _LONG_SHARE if len(hits) >= FULL else SHORT_SHARE
+    if reached < share * max(len(busy), _MIN_SAMPLES):
+        return False
+    failed, total, number_left = without_burst(hits, requests)
+    least = _MIN_SAMPLES if 2 * (requests > 0).sum() >= len(hits) else _MIN_SAMPLES - 1
+    return number_left >= least and bool(100 * failed >= _REST_LEVEL * level * total > 0)
+
+
+def _recurs(hits: Array, requests: Array, level: float) -> bool:
+    """Whether bursts come again and again, apart from each other, as a crash loop makes them."""
+    burst = (hits >= _MIN_SAMPLES) & (100 * hits >= _BURST_LEVEL * level * requests)
+    places = np.flatnonzero(burst)
+    return len(places) > 0 and 1 + int((np.diff(places) > 2).sum()) >= _RECUR  # noqa: PLR2004
+
+
+def without_burst(hits: Array, requests: Array) -> tuple[float, float, int]:
+    """Failed and all requests without the worst minutes, and of how many samples they are."""
+    samples = np.flatnonzero(requests > 0)
+    # a burst may lie across two samples
+    worst = int(np.ceil(_BURST * len(samples) / len(hits))) + (2 * len(samples) < len(hits))
+    rest = samples[np.argsort(np.nan_to_num(hits[samples]))[:-worst]]
+    return float(np.nansum(hits[rest])), float(np.nansum(requests[rest])), len(rest)
+
+
+def surprise(number: Array, expected: Array) -> Array:
+    """By how many standard deviations a count is above the expected one, for counts of any size."""
+    deviation: Array = 2 * (np.sqrt(number + 0.375) - np.sqrt(expected + 0.375))
+    return deviation
+
+
+def calm(values: Array, level: Array) -> Flags:
+    """Per service, whether the last steps were measured and next to none is at the level."""
+    recent = values[:, -_CALM:]
+    number = (~np.isnan(recent)).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        hits = (recent >= level).sum(axis=1)
+    is_calm: Flags = (number > 1) & (hits <= _CALM_SHARE * number)
+    return is_calm
+
+
+def calm_rate(hits: Array, requests: Array, level: Array) -> Flags:
+    """Per service, whether the rate over the last steps is below a level in percent."""
+    number = np.nansum(hits[:, -_CALM:], axis=1)
+    measured = (~np.isnan(requests[:, -_CALM:])).sum(axis=1)
+    total = np.nansum(requests[:, -_CALM:], axis=1)
+    is_calm: Flags = (measured > 1) & (100 * number <= level[:, 0] * total)
+    return is_calm

@@ -1,0 +1,175 @@
+"""Failing requests: server errors, and client errors that the service itself makes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autofix.detect.clients import takes_from_answered
+from autofix.detect.entries import (
+    FULL,
+    LONG,
+    SHORT,
+    Entries,
+    calm_rate,
+    failing,
+    surprise,
+    window_sums,
+    without_burst,
+)
+from autofix.detect.grid import Array, Flags
+from autofix.detect.hits import Hit
+from autofix.detect.normal import look_before
+from autofix.detect.onset import onset_of
+from autofix.detect.view import View
+from autofix.models import Pattern, Severity, Signal
+
+_NOTHING = 0.5
+"""Share of the warning level that is nothing to speak of: a rate must be clearly above it."""
+_EXIT = 0.5
+"""Share of the warning level below which a rate is calm."""
+_LOW_TRAFFIC = 3
+"""Multiple of the least number of requests up to which two windows are looked at."""
+_LONG_LEVEL = 10.0
+"""Multiple of the warning level that two windows of low traffic must have."""
+_STEP_LEVEL = 0.5
+"""Share of the warning level from which on a rate far above its own normal counts."""
+_STEP_SURPRISE = 6.0
+_STEP_REQUESTS = 1_000
+
+
+def judge_5xx(view: View) -> list[Hit]:
+    """Services whose requests fail."""
+    rates = _Rates(view, 5)
+    if not rates.measured:
+        return []
+    at_level = rates.open_warning | rates.open_critical
+    hits = [rates.hit(row) for row in np.flatnonzero(at_level).tolist()]
+    steps = [_step(rates, row) for row in np.flatnonzero(rates.open_below & ~at_level).tolist()]
+    return [*hits, *(step for step in steps if step)]
+
+
+def judge_4xx(view: View) -> list[Hit]:
+    """Services that turn away requests which they used to answer.
+
+    What scanners ask for fails beside the usual traffic, and an API that first answers 401 does so
+    all day: neither takes anything from the requests that are answered.
+    """
+    rates = _Rates(view, 4)
+    if not rates.measured:
+        return []
+    rows = np.flatnonzero(rates.open_warning | rates.open_critical).tolist()
+    return [
+        rates.hit(row)
+        for row in rows
+        if not view.has_baseline
+        or takes_from_answered(view, row, rates.coarse_share[row], _present(rates, row, FULL))
+    ]
+
+
+class _Rates:
+    """One status class in percent of all requests, and where it is in breach."""
+
+    def __init__(self, view: View, digit: int) -> None:
+        """Judge the class whose codes begin with this digit."""
+        self.view, self.digit = view, digit
+        self.name = f"http_{digit}xx_percent"
+        self.warning, self.critical = view.levels(self.name)
+        self.requests, self.number = view.fine.requests, view.fine.of_class(digit)
+        self.measured = not np.isnan(self.requests).all()
+        is_calm = calm_rate(self.number, self.requests, _EXIT * self.warning)
+        self.over_warning = self._entries(self.warning)
+        self.over_critical = self._entries(self.critical)
+        self.over_below = self._entries(_STEP_LEVEL * self.warning)
+        self.open_warning: Flags = self.over_warning.entered & ~is_calm
+        self.open_critical: Flags = self.over_critical.entered & ~is_calm
+        self.open_below: Flags = self.over_below.entered
+
+    @property
+    def coarse_share(self) -> Array:
+        """Percent per coarse step."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: Array = 100 * self.view.coarse.of_class(self.digit) / self.view.coarse.requests
+        return share
+
+    @property
+    def fine_share(self) -> Array:
+        """Percent per fine step."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: Array = 100 * self.number / self.requests
+        return share
+
+    def onset(self, row: int, level: float) -> int:
+        """When the present run at a level began."""
+        return onset_of(self.view, self.fine_share[row], self.coarse_share[row], level)
+
+    def _entries(self, level: Array) -> Entries:
+        least, base = self.view.number("min_requests"), _NOTHING * np.minimum(level, self.warning)
+        found = []
+        for length in (*SHORT, FULL, LONG):
+            floor = np.maximum(level, _LONG_LEVEL * self.warning) if length == LONG else level
+            flags = failing(self.number, self.requests, floor, base, least, length)
+            if length == LONG:
+                flags &= window_sums(self.requests, length) < _LOW_TRAFFIC * least
+            found.append((length, flags))
+        return Entries(tuple(found))
+
+    def hit(self, row: int) -> Hit:
+        """The breach of one service."""
+        is_critical = bool(self.open_critical[row])
+        entries = self.over_critical if is_critical else self.over_warning
+        level = float((self.critical if is_critical else self.warning)[row, 0])
+        severity = Severity.critical if is_critical else Severity.warning
+        return self.build(row, entries, level, severity, Pattern.level)
+
+    def build(
+        self, row: int, entries: Entries, threshold: float, severity: Severity, pattern: Pattern
+    ) -> Hit:
+        """A hit with the rate over the latest breach."""
+        span = entries.newest(row)
+        requests = float(np.nansum(self.requests[row, span]))
+        value = 100 * float(np.nansum(self.number[row, span])) / requests
+        before = look_before(self.view, self.coarse_share[row], value / 2)
+        return Hit(
+            row=row,
+            signal=Signal.http_5xx if self.digit == 5 else Signal.http_4xx,  # noqa: PLR2004
+            severity=severity,
+            pattern=pattern,
+            value=value,
+            threshold=threshold,
+            unit="%",
+            what=f"{self.digit}xx",
+            onset=self.onset(row, min(value, threshold) / 2),
+            minutes=(span.stop - span.start) * self.view.fine.step_minutes,
+            requests=requests,
+            baseline=_mean_share(self, row, before.start) if before.is_known else None,
+        )
+
+
+def _mean_share(rates: _Rates, row: int, end: int) -> float:
+    number = float(np.nansum(rates.view.coarse.of_class(rates.digit)[row, :end]))
+    requests = float(np.nansum(rates.view.coarse.requests[row, :end]))
+    return 100 * number / requests if requests else 0.0
+
+
+def _step(rates: _Rates, row: int) -> Hit | None:
+    """A rate below the warning level that is many times what the service is used to."""
+    entries, factor = rates.over_below, rates.view.thresholds[row].step_factor
+    span = entries.newest(row)
+    number, requests, _ = without_burst(rates.number[row, span], rates.requests[row, span])
+    value = 100 * number / requests
+    before = look_before(rates.view, rates.coarse_share[row], value / 3)
+    seen = float(np.nansum(rates.view.coarse.requests[row, : before.start]))
+    if not before.is_known or seen < _STEP_REQUESTS:
+        return None
+    normal = _mean_share(rates, row, before.start)
+    present = _present(rates, row, SHORT[0])
+    clear = surprise(np.array(number), np.array(requests * 2 * normal / 100)) >= _STEP_SURPRISE
+    if not clear or min(value, present) < 2 * factor * max(normal, 0.01):
+        return None
+    return rates.build(row, entries, 2 * factor * normal, Severity.warning, Pattern.step)
+
+
+def _present(rates: _Rates, row: int, length: int) -> float:
+    """Percent over the last steps."""
+    requests = float(np.nansum(rates.requests[row, -length:]))
+    return 100 * float(np.nansum(rates.number[row, -length:])) / requests if requests else 0.0
