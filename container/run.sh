@@ -24,6 +24,9 @@ wait_for_server() {
 
 case "${1:-}" in
   server)
+    # a month of runs is kept; Prefect itself would keep them for ever
+    export PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED="${PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED:-events,flow_runs}"
+    export PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD="${PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD:-2592000}"
     # all addresses, IPv6 included: private networks are IPv6 in places
     exec prefect server start --host "${SERVER_HOST:-::}" --port "${PORT:-4200}"
     ;;

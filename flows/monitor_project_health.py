@@ -20,7 +20,7 @@ from autofix.parameters import (
 from tasks.detect import detect, remember_incidents
 from tasks.handover import hand_to_context
 from tasks.observe import observe_project
-from tasks.report import conclude_tick, report_project
+from tasks.report import conclude_tick, report_project, report_tick
 
 
 @flow(
@@ -61,6 +61,7 @@ def monitor_project_health(
     detection = detect(observation, rules)
     report_project(observation, detection, thresholds)
     due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
+    report_tick(observation, detection, due, autonomy)
     if due.incidents:
         hand_to_context(due, observation, detection.findings, autonomy=autonomy, caps=caps)
     return conclude_tick(observation, detection, due)

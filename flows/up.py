@@ -105,6 +105,9 @@ def build_environment() -> dict[str, str]:
         "PREFECT_HOME": str(HOME / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # a month of runs is kept; Prefect itself would keep them for ever
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",
         "DO_NOT_TRACK": "1",
         "AUTOFIX_DIR": str(ROOT),
         "OPENCODE_URL": f"http://127.0.0.1:{agent}",

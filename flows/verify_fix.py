@@ -15,6 +15,7 @@ from autofix.parameters import (
     WindowParameters,
 )
 from tasks.detect import VariableIncidentStore
+from tasks.prune import prune_results
 from tasks.report_verify import conclude_verification, report_history
 from tasks.verify import find_fixes, read_architecture, tend_open, verify
 
@@ -59,6 +60,7 @@ def verify_fix(
     tended.wait()
     verified = [look.result() for look in looks if look.state.is_completed()]
     report_history(records, verified)
+    prune_results(at)
     for look in looks:
         look.result()
     for pull in tended:

@@ -1,5 +1,8 @@
 """Prefect shells around one call into `autofix` each."""
 
+import os
+
 from tasks.guard import guard_logs
 
+os.umask(0o077)  # results hold what was read from a project: for their owner only
 guard_logs()  # before any task can run: what a run logs goes through the door

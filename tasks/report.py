@@ -10,10 +10,13 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
+from autofix.detect.incidents import build_incident
+from autofix.investigate.charts import build_charts
 from autofix.investigate.render import render_verdicts
 from autofix.models import ServiceContext
 from autofix.observe.observation import Observation, summarise
 from autofix.parameters import Autonomy, Thresholds
+from autofix.plan.picture import render_chart
 from autofix.redact import redact_tree
 from autofix.report import (
     build_signal_rows,
@@ -24,11 +27,14 @@ from autofix.report import (
     render_signals,
     render_summary,
 )
+from autofix.tick import render_tick
 from tasks.artifacts import door, post_markdown
 from tasks.detect import Detection, Due
 from tasks.dispatch import tell_monitor, verdict_label
 from tasks.guard import guarded
 
+PICTURES = 12
+"""Affected services that get a picture in the report of one tick."""
 SUMMARIES = 40
 """Services that get an artifact of their own at one tick, the affected ones first."""
 
@@ -54,6 +60,40 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     notes = render_notes([*observation.notes, *_sampled(observation), *detection.notes])
     text = "\n\n".join([render_signals(rows, thresholds), findings, notes])
     post_markdown("findings", text, "Signals, thresholds and what was found")
+
+
+@task(name="report tick", task_run_name="report tick", cache_policy=NO_CACHE)
+@guarded
+def report_tick(
+    observation: Observation, detection: Detection, due: Due, autonomy: Autonomy
+) -> None:
+    """One report of the tick: what was seen, what is done about it and why."""
+    names = {service.id: service.name for service in observation.selected}
+    text = render_tick(
+        observation.window,
+        len(observation.selected),
+        detection.findings,
+        due.records,
+        [incident.work_id for incident in due.incidents],
+        {names[s]: why for s, why in observation.unknown.items()},
+        _pictures(observation, detection, due),
+        autonomy,
+    )
+    post_markdown("tick", text, "What this tick saw, and what is done about it")
+
+
+def _pictures(observation: Observation, detection: Detection, due: Due) -> list[str]:
+    """The worst signal of each affected service."""
+    found: list[str] = []
+    for record in due.records[:PICTURES]:
+        own = [f for f in detection.findings if f.service_id == record.service_id]
+        if own:
+            service = observation.architecture.service(record.service_id)
+            incident = build_incident(record, service, own, observation.window)
+            found += [
+                render_chart(c, service.name) for c in build_charts(observation, incident)[:1]
+            ]
+    return found
 
 
 def _sampled(observation: Observation) -> list[str]:
