@@ -19,7 +19,7 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo eval-model test lint format typecheck bench lock chaos up down clean
+.PHONY: help setup demo eval-model test lint format typecheck bench lock chaos scale-check up down clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ lock: ## write requirements.lock and the package-lock.json files anew (needs uv)
 
 chaos: setup ## kill -9 at every task boundary, rerun, and count what is in the world
 	@$(BIN)/python -m tests.chaos
+
+scale-check: setup ## PostgreSQL, two workers, one killed in the middle of a fix
+	@$(BIN)/python -m tests.scale
 
 up: setup ## everything on this machine from .env, until it is stopped
 	@$(BIN)/python -m flows.up

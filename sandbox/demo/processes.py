@@ -73,6 +73,10 @@ class Processes:
         if status is not None:
             raise DemoError(f"{name} ended with exit status {status}{self._tail(name)}")
 
+    def pid(self, name: str) -> int:
+        """The process's id."""
+        return self._running[name].pid
+
     def kill(self, name: str) -> None:
         """Kill -9 a process and all of its session, as an accident would."""
         process = self._running.pop(name)

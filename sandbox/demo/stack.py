@@ -34,8 +34,18 @@ class Model:
 class Stack:
     """Addresses and processes of one demo; everything lies below `root`."""
 
-    def __init__(self, root: Path, processes: Processes, healthy: tuple[str, ...] = ()) -> None:
-        """Nothing is started yet; the `healthy` services are deployed without their fault."""
+    def __init__(
+        self,
+        root: Path,
+        processes: Processes,
+        healthy: tuple[str, ...] = (),
+        server: Mapping[str, str] | None = None,
+    ) -> None:
+        """Nothing is started yet; the `healthy` services are deployed without their fault.
+
+        `server` are further settings of the Prefect server.
+        """
+        self._server = dict(server or {})
         self.root = root
         self._healthy = healthy
         self.processes = processes
@@ -71,7 +81,7 @@ class Stack:
         self.processes.start(
             "prefect-server",
             [*server, "--host", "127.0.0.1", "--port", port],
-            self._environment(),
+            {**self._environment(), **self._server},
             PROJECT,
         )
 
@@ -112,7 +122,9 @@ class Stack:
         for flow in SCHEDULED:
             self.prefect.pause_schedules(self.prefect.deployment(flow)["id"])
 
-    def start_worker(self, model: Model, more: Mapping[str, str] | None = None) -> None:
+    def start_worker(
+        self, model: Model, more: Mapping[str, str] | None = None, name: str = "prefect-worker"
+    ) -> None:
         """A process worker that holds the product's settings, and `more` if need be."""
         environment = {
             **self.product_environment(model),
@@ -120,10 +132,19 @@ class Stack:
             **(more or {}),
         }
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "autofix"]
-        self.processes.start(
-            "prefect-worker", [*command, "--type", "process"], environment, PROJECT
+        self.processes.start(name, [*command, "--type", "process"], environment, PROJECT)
+        self.processes.wait_until(name, lambda: self.prefect.has_worker("autofix"), 60)
+
+    def has_session(self) -> bool:
+        """Whether the agent has been given something to do."""
+        answer = httpx.get(
+            f"{self.opencode_url}/experimental/session",
+            auth=("opencode", self.opencode_password),
+            timeout=10,
+            trust_env=False,
         )
-        self.processes.wait_until("prefect-worker", lambda: self.prefect.has_worker("autofix"), 60)
+        sessions: list[dict[str, Any]] = answer.raise_for_status().json()
+        return any((session.get("metadata") or {}).get("work") for session in sessions)
 
     def doctor(self, model: Model) -> list[dict[str, Any]]:
         """What the product's own doctor finds wrong, where two paused schedules are on purpose."""

@@ -1,0 +1,1 @@
+"""Grown: Prefect on PostgreSQL, two workers, one of them killed in the middle of a fix."""
