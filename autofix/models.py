@@ -325,6 +325,8 @@ class IncidentRecord(Model):
     signals: tuple[Signal, ...] = ()
     """Every signal that belonged to it so far."""
     verdict: str | None = None
+    action: str = ""
+    """The exact thing to do for a person, where the verdict is not a fix in code."""
     pull_request: str | None = None
     """Address of its newest pull request."""
     outcome: Outcome | None = None

@@ -44,7 +44,7 @@ def deploy() -> int:
     try:
         with get_client(sync_client=True) as client:
             _ensure_pool(client)
-            _ensure_automation(client, _lost_runs())
+            ensure_automation(client, _lost_runs())
     except httpx.ConnectError:
         return _refuse(
             f"no Prefect server answers at {PREFECT_API_URL.value()}: start it, or correct "
@@ -140,7 +140,8 @@ def _lost_runs() -> AutomationCore:
     )
 
 
-def _ensure_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+def ensure_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+    """The automation of this name as it is wanted, new or changed."""
     found = client.read_automations_by_name(wanted.name)
     if found:
         client.update_automation(found[0].id, wanted)

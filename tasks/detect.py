@@ -22,12 +22,14 @@ from autofix.detect.incidents import (
 )
 from autofix.detect.rules import describe_rules
 from autofix.models import Finding, Incident, IncidentRecord, IncidentState, Model
+from autofix.news import build_news
 from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps, Rules
 from tasks.dispatch import fetch_turns
 from tasks.forge import fetch_pulls
 from tasks.guard import guarded
 from tasks.options import make_key
+from tasks.tell import tell_news
 
 TAG = "autofix-incident"
 _REMEMBERED = timedelta(days=2)
@@ -156,6 +158,8 @@ def remember_incidents(
         due = cap_repositories(due, caps.new_pull_requests_per_tick)
     handed_on = {incident.work_id: incident for incident in due}
     before = {(r.fingerprint, r.episode): r for r in records}
+    news = build_news(records, advanced.records, detection.findings)
+    tell_news(news, tick.window.end)  # before they are written: rather told twice than never
     for record in advanced.records:
         taken = handed_on.get(record.work_id)
         new = hand_on(record, taken, autonomy) if taken else record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -94,7 +94,7 @@ def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
     return turns
 
 
-def tell_monitor(labels: dict[str, str | float]) -> None:
+def tell_monitor(labels: Mapping[str, str | float]) -> None:
     """Put labels on this run, from which the monitor's next tick reads what it came to.
 
     The monitor alone writes incident records; a run tells and does not write.
@@ -110,6 +110,11 @@ def verdict_label(work_id: str) -> str:
     return f"autofix.verdict.{work_id}"
 
 
+def action_label(work_id: str) -> str:
+    """The label of a run under which it says what a person has to do about this turn."""
+    return f"autofix.action.{work_id}"
+
+
 def cost_label(work_id: str) -> str:
     """The label of a run under which it says what this turn cost, in US dollars."""
     return f"autofix.cost.{work_id}"
@@ -122,11 +127,13 @@ def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str) -> Turn:
     ordered = sorted(runs, key=_created)
     verdicts = [v for run in ordered if (v := run.labels.get(verdict_label(work_id)))]
     costs = [float(c) for run in ordered if (c := run.labels.get(cost_label(work_id)))]
+    actions = [str(v) for run in ordered if (v := run.labels.get(action_label(work_id)))]
     return Turn(
         failed_at=state.timestamp if failed and state else None,
         verdict=VerdictKind(str(verdicts[-1])) if verdicts else None,
         at=state.timestamp if state else None,
         reason=(state.message or "") if state else "",
+        action=actions[-1] if actions else "",
         cost=sum(costs),
     )
 

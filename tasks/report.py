@@ -30,7 +30,7 @@ from autofix.report import (
 from autofix.tick import render_tick
 from tasks.artifacts import door, post_markdown
 from tasks.detect import Detection, Due
-from tasks.dispatch import tell_monitor, verdict_label
+from tasks.dispatch import action_label, tell_monitor, verdict_label
 from tasks.guard import guarded
 
 PICTURES = 12
@@ -111,7 +111,12 @@ def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> N
         post_markdown(f"context-{name}", text, f"Evidence and verdict: {name}")
     post_markdown("verdicts", render_verdicts(contexts, autonomy), "What each service calls for")
     tell_monitor(
-        {verdict_label(c.incident.work_id): c.verdict.kind.value for c in contexts},
+        {verdict_label(c.incident.work_id): c.verdict.kind.value for c in contexts}
+        | {
+            action_label(c.incident.work_id): door(c.verdict.action)
+            for c in contexts
+            if c.verdict.action
+        },
     )
 
 

@@ -72,6 +72,8 @@ class Turn:
     """Since when the run is in its state."""
     reason: str = ""
     """What its state says."""
+    action: str = ""
+    """What a person has to do; empty when nothing is."""
     cost: float = 0.0
 
 
@@ -143,7 +145,9 @@ def _proposed(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
     if not sick.pulls or sick.pulls[0].state != "open":
         return None
     pull = sick.pulls[0]
-    return _set(record, IncidentState.proposed, f"#{pull.number} is open", pull_request=pull.url)
+    verdict = record.verdict or VerdictKind.code_fix.value
+    why = f"#{pull.number} is open"
+    return _set(record, IncidentState.proposed, why, pull_request=pull.url, verdict=verdict)
 
 
 def _merged(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
@@ -259,7 +263,9 @@ def _reported(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
     waited = turn.at is not None and sick.now >= turn.at + UPSTREAM_LOOK
     if verdict is VerdictKind.wait_upstream and waited:
         return _again(record, "the provider is looked at again", verdict=verdict.value)
-    return _set(record, IncidentState.handed_on, turn.reason, verdict=verdict.value)
+    return _set(
+        record, IncidentState.handed_on, turn.reason, verdict=verdict.value, action=turn.action
+    )
 
 
 def _what_changed(record: IncidentRecord, sick: Sick) -> str:
