@@ -191,7 +191,8 @@ def test_result_storage_has_to_be_ours_alone_and_writable(tmp_path: Path) -> Non
     folder = tmp_path / "storage"
     environment = {"PREFECT_LOCAL_STORAGE_PATH": str(folder)}
     assert check_storage(environment)[0].ok
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)
     assert "may be read by others" in check_storage(environment)[0].detail
     folder.chmod(0o700)
     assert check_storage(environment)[0].ok
