@@ -12,26 +12,28 @@ prose     values in sentences and commands
 urls      passwords in addresses, signed queries
 pem       private keys in blocks
 addresses, numbers   what belongs to people
+fence     text from outside in a prompt
+markdown  text from outside for people
 engine    all rules over one text
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
 from autofix.errors import ConfigError
-from autofix.redact.clean import clean, cut
-from autofix.redact.engine import CREDENTIALS, PEOPLE, redact_bytes
+from autofix.redact.clean import LINE_CAP, clean, cut, visible
+from autofix.redact.engine import CREDENTIALS, PEOPLE, find_spans, merge, redact_bytes
 from autofix.redact.live import find_environment_secrets, live_detector
 from autofix.redact.tags import derive_key
 from autofix.settings import Settings, load_settings
 
-__all__ = ["cut", "redact", "redact_model", "redact_tree", "redactor"]
+__all__ = ["Found", "cut", "find_secrets", "redact", "redact_model", "redact_tree", "redactor"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -64,6 +66,39 @@ def redactor(source: Settings | Iterable[str], *, key: str | None = None) -> Cal
         values = tuple(source)
         parts = [key] if key else sorted(values)
     return _redactor(tuple(dict.fromkeys(values)), derive_key(parts))
+
+
+class Found(NamedTuple):
+    """Where a credential stands; never what it is."""
+
+    line: int
+    """Counted from 1."""
+    kind: str
+
+
+def find_secrets(text: str) -> list[Found]:
+    """The credentials of a text, by line and kind, for who must not let them pass.
+
+    Args:
+        text: for a patch its added lines, without the marks of the diff.
+
+    Personal data is none; nor is a value that stands for a secret, such as ``${TOKEN}``.
+    """
+    parts = [
+        (n, part) for n, line in enumerate(visible(text).split("\n"), 1) for part in _part(line)
+    ]
+    data = "\n".join(part for _, part in parts).encode()
+    spans = merge(find_spans(data, (live_detector(()), *CREDENTIALS)))
+    return [Found(parts[data.count(b"\n", 0, span.start)][0], span.kind) for span in spans]
+
+
+def _part(line: str) -> Iterator[str]:
+    """A line in parts that are no longer than rules expect, none of which ends within a token."""
+    while len(line) > LINE_CAP:
+        head = cut(line, LINE_CAP) or line[:LINE_CAP]
+        yield head
+        line = line[len(head) :]
+    yield line
 
 
 def redact_tree(value: Any, door: Callable[[str], str]) -> Any:

@@ -14,10 +14,10 @@ _TOKEN_ROOM = 1_500
 """A cut goes back to the last blank or quote, as far as this; a word longer than that is no word."""
 
 _ESCAPES = rx(
-    # OSC and its kin with their text, CSI with its numbers, and the choice of a character set;
+    # OSC and its kin with their text, CSI with its numbers, and the plain character set;
     # of any other only the escape itself goes, lest it takes a letter of a secret along
     r"(?:\x1b[\]PX^_]|\x{9d}|\x{90})[^\x07\x1b\x{9c}\n]{0,1000}(?:\x07|\x1b\\|\x{9c})"
-    r"|(?:\x1b\[|\x{9b})(?:[0-?]{1,100}[ -/]{0,10}[@-~]|[mKHJ])|\x1b[()][AB0-2]"
+    r"|(?:\x1b\[|\x{9b})(?:[0-9;:]{1,100}[mKJHfABCDG]|\?[0-9;]{1,20}[hl]|[mKHJ])|\x1b\(B"
 )
 _BREAKS = rx(r"\r\n?|[\x{2028}\x{2029}\x{85}]")
 _BLANKS = rx(r"[\x0b\x0c]")

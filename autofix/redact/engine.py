@@ -11,7 +11,7 @@ from autofix.redact.numbers import find_cards, find_ibans, find_phones, find_ssn
 from autofix.redact.pem import find_private_keys
 from autofix.redact.prose import find_in_prose
 from autofix.redact.spans import FILL, Detector, Span
-from autofix.redact.tags import overwrite, render_marker
+from autofix.redact.tags import fill_markers, overwrite, part_escapes, render_marker
 from autofix.redact.urls import find_dsns, find_in_urls
 from autofix.redact.vendors import find_shapes, find_tokens
 
@@ -61,7 +61,7 @@ def redact_bytes(data: bytes, key: bytes, detectors: Sequence[Detector]) -> byte
 
 
 def _find(data: bytes, detectors: Sequence[Detector]) -> list[Span]:
-    return list(merge(find_spans(overwrite(data), detectors)))
+    return list(merge(find_spans(data, detectors)))
 
 
 def _changed(data: bytes, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -92,12 +92,22 @@ def _cut(data: bytes, edges: Iterable[tuple[int, int]]) -> tuple[list[bytes], li
     return [*kept, data[end:]], blocks
 
 
-def find_spans(filled: bytes, detectors: Iterable[Detector]) -> Iterator[Span]:
-    """What the rules find, in their order; nothing that is filled already."""
+def find_spans(data: bytes, detectors: Sequence[Detector]) -> Iterator[Span]:
+    """What the rules find, in their order; nothing that was redacted before.
+
+    The first rule is that of the live secrets, which sees the text as it is. The rules for tokens
+    look again at a text with escapes: a backslash before ``npm_`` is no line break, and ``%20`` no
+    part of what follows.
+    """
+    live, *others = detectors
+    exact, filled = fill_markers(data), overwrite(data)
     fill = bytes((FILL,))
-    for detector in detectors:
-        for span in detector(filled):
-            if filled[span.start : span.end].strip(fill):
+    looks = [(live, exact), *((detector, filled) for detector in others)]
+    for view in {exact, part_escapes(filled)} - {filled}:
+        looks += [(find_tokens, view), (find_shapes, view)]
+    for detector, view in looks:
+        for span in detector(view):
+            if view[span.start : span.end].strip(fill):
                 yield span
 
 

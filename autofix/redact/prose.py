@@ -35,12 +35,15 @@ _QUOTED = rx(
     r"(?:\\*\"([^\"\n\\]{3,})\\*\"|\\*'([^'\n\\]{3,})\\*'|`([^`\n]{3,})`)"
 )
 _NETRC = rx(
-    r"(?i)\blogin[ \t]+\S+[ \t]+password[ \t]+(\S+)|^//\S+:_password=(\S+)|\b(?:requirepass|masterauth)[ \t]+(\S+)|\"?\bAUTH\b\"?[ \t]+(?:\"?default\"?[ \t]+)?\"?([^\s\"]{6,})\"?[ \t]*\z"
+    r"(?im)\blogin[ \t]+\S+[ \t]+password[ \t]+(\S+)|^//\S+:_password=(\S+)|\b(?:requirepass|masterauth)[ \t]+(\S+)"
+    r"|\bAUTH\b\\*\"?[ \t]+(?:\\*\"?default\\*\"?[ \t]+)?\\*\"?([^\s\x02\"\\]{6,})\\*\"?[ \t]*(?:$|[\x02\"'])"
 )
 _SET_PASSWORD = rx(
     r"(?i)\bSET[ ]+PASSWORD[ ]+FOR[ ]+\S+[ ]*=[ ]*(?:PASSWORD\()?[\"']([^\"'\n]{3,})"
 )
-_PGPASS = rx(r"(?m)^[\w.*\-]+:(?:[0-9]{2,5}|\*):[\w*\-]+:[\w*\-]+:(\S+)$")
+_PGPASS = rx(
+    r"(?m)(?:^|[\s\"'\x02])[\w.*\-]+:(?:[0-9]{2,5}|\*):[\w*\-]+:[\w*\-]+:([^\s\x02\"'\\]+)(?:$|[\"'\x02\\])"
+)
 _COMMAND = rx(
     one_of(
         r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport)\b[^\n|;]*?[ ]-p([^\s\x02\"']{3,})",
@@ -52,7 +55,9 @@ _COMMAND = rx(
         r"\bhtpasswd\b[^\n|;]*?[ ]-\w*b\w*[ ]+\S+[ ]+\S+[ ]+[\"']?([^\s\x02\"']{3,})",
         r"\bopenssl\b[^\n|;]*?pass:([^\s\x02\"']{3,})",
         r"\bsmbclient\b[^\n|;]*?[ ]-U[ ]?\S+%([^\s\x02\"']{3,})",
-        r"\becho[ ]+[\"']?([^\s\"'|]{6,})[\"']?[ ]*\|[ ]*(?:sudo[ ]+-S|docker login|passwd)",
+        r"\becho(?:[ ]+-\w+)*[ ]+\\*[\"']?([^\s\"'|\\]{6,})\\*[\"']?[ ]*\|[ ]*(?:sudo[ ]+-S|docker login|passwd|gcloud"
+        r"[ ]+secrets|gh[ ]+(?:secret|auth)|vault|kubectl|chpasswd)",
+        r"\bwpa_passphrase[ ]+\S+[ ]+([^\s\x02\"']{8,})",
     )
 )
 _CODE = rx(
@@ -61,17 +66,24 @@ _CODE = rx(
 )
 _SASL = rx(r"(?i)\bAUTH(?:ENTICATE)?[ ]+(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ ]+([A-Za-z0-9+/=]{8,})")
 _ANYTHING = rx(
-    r"(?i)pass|pwd|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |:[0-9*]+:[^:\s]*:"
+    r"(?i)pass|pwd|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |login|:[0-9*]+:[^:\s]*:"
 )
 _NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"identified")
 _OTHERS = (
     ((b"password", b"requirepass", b"masterauth", b"auth"), _NETRC),
     ((b":",), _PGPASS),
-    ((b" -", b"pass:", b"echo "), _COMMAND),
+    ((b" -", b"pass:", b"echo ", b"wpa_pass"), _COMMAND),
     ((b"auth",), _SASL),
     ((b"password",), _SET_PASSWORD),
 )
 """Patterns whose groups are passwords, with words that must be there for each."""
+_REVERSED = rx(
+    r"(?i)(?:^|[\s\"'`(/#;])([^\s\"'`()/#;]{6,})[\"'`]?[ ]is[ ](?:the|my|your|our|a|an|his|her|their)[ ]"
+    r"(?:[a-z]+[ ]){0,2}(?:password|passphrase|token|secret|api[ ]key|access[ ]key)\b"
+)
+_LOGIN = rx(
+    r"(?m)(?:^|[>:][ ]|[\x02\"'])(?:\w{1,6}[ ])?(?:LOGIN[ ]+\S+|PASS)[ ]+\"?([^\s\x02\"'./]{6,})\"?[ \t]*(?:$|[\x02\"'])"
+)
 _PASSWORD = Key("password", Grade.any)
 _PASSWORDS = (b"pass", b"pwd", b"requirepass", b"identified")
 _PLAIN_WORD = rx(r"[A-Za-z][a-z]*(?:'[a-z]+)?|[A-Z]+")
@@ -84,13 +96,14 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
     lower = data.lower()
     if has_any(lower, *_NAMES):
         yield from _sentences(data)
-    if has_any(lower, b"code", b"otp", b"pin", b"passcode"):
-        for match in _CODE.finditer(data):
-            yield Span(match.start(1), match.end(1), "one-time-code")
+    for match in (*_REVERSED.finditer(data), *_LOGIN.finditer(data)):
+        if looks_likely(match[1]) or looks_chosen(match[1]):
+            yield Span(match.start(1), match.end(1), "password")
+    for match in _CODE.finditer(data):
+        yield Span(match.start(1), match.end(1), "one-time-code")
     for words, pattern in _OTHERS:
-        if has_any(lower, *words):
-            for match in pattern.finditer(data):
-                yield from _groups(match)
+        for match in pattern.finditer(data) if has_any(lower, *words) else ():
+            yield from _groups(match)
 
 
 def _sentences(data: bytes) -> Iterator[Span]:

@@ -17,7 +17,9 @@ _LISTING = (
 _BLOCKS = r"[|>][+-]?[0-9]?[ \t]*\n([ \t]+)([^\n]+)"
 _OPEN, _LIST, _BLOCK = rx(_OPENING), rx(_LISTING), rx(_BLOCKS)
 _BLOCK_LINES = 40
-_SPECIAL = rx(one_of(_OPENING, _LISTING, _BLOCKS, rf"\{{[ \t]*{QUOTE}"))
+_FORMAT = rx(r"\{[A-Za-z_][\w.]*(?:![rsa])?(?::[^}]*)?\}")
+"""A field of a format string, whose braces hold a name and no value."""
+_SPECIAL = rx(one_of(_OPENING, _LISTING, _BLOCKS, rf"\{{[ \t]*{QUOTE}|\[[ \t]*\{{"))
 """Whatever is not a bare word; an object is nothing to read."""
 _RUN = rx(r"""[^\s\x02"'`<]+""")
 _WORD_BEGINS = rx(r"[A-Za-z0-9_$!#%^*]")
@@ -50,7 +52,7 @@ def read_values(data: bytes, at: int, *, in_url: bool = False) -> Iterator[Value
         yield from _read_block(data, block)
     elif (opened := _OPEN.match(data, at)) is not None:
         yield _read_quoted(data, opened)
-    elif _LIST.match(data, at) is not None:
+    elif _FORMAT.match(data, at) is None and _LIST.match(data, at) is not None:
         yield from _read_list(data, at)
 
 

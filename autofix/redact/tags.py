@@ -17,6 +17,8 @@ _WRITTEN_OUT = rx(
     r"«[a-z][a-z0-9-]{1,40}:[0-9a-f]{4}»|\\+[nrt]|%0[aAdD]|\\+(?:u001[bB]|x1[bB]|033|e)\[[0-9;]{0,20}[A-Za-z]"
     r"|\\+u00(?:0[0-9a-dA-D]|85)|\\+u202[89]"
 )
+_ESCAPED = rx(r"%[0-9a-fA-F]{2}|\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}")
+_BLANK = ord(" ")
 _MARK = "«".encode()[0]
 _TAG_BYTES = 2
 
@@ -32,15 +34,32 @@ def render_marker(key: bytes, kind: str, value: bytes) -> bytes:
     return f"«{kind}:{tag}»".encode()
 
 
+def fill_markers(data: bytes) -> bytes:
+    """The text with `FILL` over each marker; every place stays where it is."""
+    if _MARK not in data:  # the first byte of any marker
+        return data
+    return bytes(MARKER.sub(lambda m: bytes((FILL,)) * (m.end() - m.start()), data))
+
+
+def part_escapes(data: bytes) -> bytes:
+    """The text with `BREAK` over each escaped character, so that no token runs into one."""
+    if b"%" not in data and b"\\" not in data:
+        return data
+    return bytes(_ESCAPED.sub(lambda m: bytes((BREAK,)) * (m.end() - m.start()), data))
+
+
 def overwrite(data: bytes) -> bytes:
     """The text as rules see it: `FILL` over each marker, `BREAK` over written-out line breaks.
+
+    A written-out tab becomes blanks.
 
     Every place stays where it is.
     """
     parts: list[bytes] = []
     end = 0
     for match in _WRITTEN_OUT.finditer(data):
-        byte = FILL if data[match.start()] == _MARK else BREAK
-        parts += [data[end : match.start()], bytes((byte,)) * (match.end() - match.start())]
+        text = match[0]
+        byte = FILL if text[0] == _MARK else _BLANK if text.endswith(b"\\t") else BREAK
+        parts += [data[end : match.start()], bytes((byte,)) * len(text)]
         end = match.end()
     return b"".join([*parts, data[end:]]) if parts else data

@@ -36,6 +36,9 @@ _IN_PATH = rx(
     r"|callback|hook|hooks|webhook|webhooks|feed|ical)/([A-Za-z0-9_\-.=]{20,})"
 )
 _VAR = rx(r"\$?\{?[A-Z_]+\}?")
+_MAYBE_TOKEN = rx(
+    r"[a-z0-9_]*(?:[a-z][A-Z]|[A-Z][a-z]|[0-9][a-zA-Z])[A-Za-z0-9_]{14,}|[A-Za-z0-9]{32,}"
+)
 _FILLER = {b"x-oauth-basic", b"x-token-auth", b"oauth2", b"x-access-token", b"git", b"_", b"x"}
 
 
@@ -77,7 +80,7 @@ def _userinfo(match: Any) -> Iterator[Span]:
         user, mark, password = user.partition(b"%3A")
     if mark and password:
         yield from _password(at + len(user) + len(mark), password, scheme)
-    if _is_token(user) or (b"@" in user and not mark):
+    if _is_token(user, alone=not mark) or (b"@" in user and not mark):
         kind = "sentry-dsn" if b"sentry" in rest else "url-user"
         yield Span(at, at + len(user), kind)
 
@@ -118,5 +121,8 @@ def _password(at: int, password: bytes, scheme: bytes = b"") -> Iterator[Span]:
     yield Span(at, at + len(password), kind)
 
 
-def _is_token(user: bytes) -> bool:
-    return not is_filled(user) and user not in _FILLER and looks_random(user)
+def _is_token(user: bytes, *, alone: bool) -> bool:
+    """Whether a user is a token; without a password behind it, what only could be one counts."""
+    if is_filled(user) or user in _FILLER:
+        return False
+    return looks_random(user) or (alone and _MAYBE_TOKEN.fullmatch(user) is not None)

@@ -45,7 +45,8 @@ _CODE = rx(
         r"(?:process\.env|os\.environ|import\.meta|ENV|env|secrets|vars?|local|module|config|conf"
         r"|cfg|settings|self|this|options|opts|args|params|props|request|req|ctx|context|app)"
         r"(?:[.\[(?]|->).*",
-        r"[a-z_][A-Za-z_]*(?:\??\.[A-Za-z_][A-Za-z_]*)+",
+        r"[a-z_][A-Za-z_]*(?:\??\.[A-Za-z_][A-Za-z_]*)+|[a-z_]\w*(?:\.[A-Za-z_]{4,})+",
+        r"\((?:[A-Za-z_][A-Za-z_.]*|-?[0-9]+)",
         r"[&*][a-z_][A-Za-z_.]*",
         r"(?:await|new|lambda|func|function|async|return|typeof)",
         r"[A-Za-z_.$]{3,}\{.*",  # an object as it prints itself
@@ -126,7 +127,7 @@ def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
         return False
     if grade in {Grade.any, Grade.scheme, Grade.cookie}:
         human = key.kind in {"password", "secret"}
-        if not human and _WORD.fullmatch(value) is not None:
+        if not human and (b" " in value or _WORD.fullmatch(value) is not None):
             return False
         digits = 4 if key.kind == "password" else 6
         return not _is_measure(value, digits) and len(value) >= _SHORTEST

@@ -152,6 +152,8 @@ _ENCODED_PEM = rx(r"LS0tLS1CRUdJTi[A-Za-z0-9+/=\-_]{16,}")
 _AWS_PAIR = rx(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b[^\n]{1,60}?\b([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)"
 )
+_WORDY = {"vault-token", "discord-token"}
+"""Shapes that names joined by dots have as well."""
 _MASKS = b"xX*._-"
 _TAIL = 10
 
@@ -184,8 +186,8 @@ def _identify(data: bytes, start: int) -> tuple[str, int]:
 def find_shapes(data: bytes) -> Iterator[Span]:
     """Tokens without a prefix that look random where they should, and AWS pairs."""
     for match in _ANY_SHAPED.finditer(data):
-        if looks_random(match[0].replace(b":", b"").removeprefix(b"s.")):
-            kind = next(kind for kind, rule in _SHAPED if rule.match(match[0]) is not None)
+        kind = next(kind for kind, rule in _SHAPED if rule.match(match[0]) is not None)
+        if kind not in _WORDY or looks_random(match[0].removeprefix(b"s.")):
             yield Span(match.start(), match.end(), kind)
     if b"AKIA" not in data and b"ASIA" not in data:
         return

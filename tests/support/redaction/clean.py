@@ -237,6 +237,188 @@ cpu 70 % (warning 70, critical 90)
 ERROR: duplicate key value violates unique constraint "users_email_key"
 DETAIL: Key (order_id)=(1042) already exists.
 deadlock detected on relation 16412 of database 16384
+GET /login?next=/home HTTP/1.1 302
+POST /oauth/token 200 41ms
+POST /api/v1/auth/refresh-token HTTP/2 401
+GET /keys?page=2 200
+DELETE /sessions/current 204
+user 42 changed their password
+user 42 reset their password 3 times
+password changed for user 42
+Password updated successfully
+password reset link sent
+Your password will expire in 14 days
+password strength: weak
+password_strength=3
+passwordChangedAt=2026-03-02T14:05:11Z
+password length 12
+Enter password:
+password for deploy:
+sudo: a password is required
+sudo: 3 incorrect password attempts
+ssh: Permission denied (publickey,password).
+debug1: Authentications that can continue: publickey,password
+debug1: Next authentication method: password
+auth.log: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=
+pam_unix(sudo:session): session opened for user root(uid=0)
+Token refresh scheduled in 3540s
+token refresh failed: 401 Unauthorized
+tokens/s: 41.7
+input_tokens=812 output_tokens=144 cached_tokens=0
+Total tokens: 956, cost $0.0123
+max_new_tokens=512 temperature=0.7
+tokenizer.json not found
+next_page_token is empty
+nextToken: null
+"next_page_token": ""
+secret rotation completed for 3 of 3 secrets
+Secrets manager unavailable
+mounted secret volume /var/run/secrets/kubernetes.io/serviceaccount
+secretName: tls-cert
+imagePullSecrets: [{name: registry}]
+Loading credentials from /root/.aws/credentials
+credentials: include
+credentials expired at 14:05
+Unable to locate credentials
+NoCredentialsError: Unable to locate credentials
+no credentials provided
+key=user:42 ttl=300
+key: "orders"
+key = id
+keys: 12, expires: 3
+hit ratio 0.91 for key prefix user:
+primary key (id)
+Key (email)=(null) violates not-null
+duplicate key error collection: app.users index: email_1
+sort key: created_at desc
+public key: ssh-rsa fingerprint SHA256:x
+API key is missing
+API key not found in request
+api_key is required
+missing header X-Api-Key
+x-api-key header required
+Authorization header missing
+authorization failed for role admin
+authorization_url: https://auth.example.com/authorize
+author=build, committer=ci
+session expired, please sign in
+session started (pid 1204)
+session_timeout=1800
+session affinity: ClientIP
+sessions: 41 active
+cookie "theme" set
+Set-Cookie header ignored
+SameSite=Lax; Secure; HttpOnly
+code=200 status=OK
+error_code: 42P01
+exit code: 137
+code: 'ECONNREFUSED'
+"code":"invalid_request"
+grpc code = Unavailable desc = connection closed
+pin: 13 mode: OUTPUT
+pinned version 1.2.3
+ping 10.0.0.1 ttl=64 time=0.41 ms
+otp sent
+signature version 4
+signature mismatch for artifact app-1.2.3.jar
+sig=SIGTERM received
+signal: killed
+ip=10.0.0.4 port=5432
+tel: see contact page
+hotel booking 12345 confirmed
+mobile app version 4.2.1 (build 1204)
+card declined: insufficient funds
+cardinality 1204
+account balance updated
+account_id=1042
+tax rate 19 %
+address already in use
+address=0x7ffd1204
+license: MIT
+LICENSE file not found
+phone verification required
+birthday job finished
+2026-03-02 14:05:11.123 [http-nio-8080-exec-3] INFO  c.a.billing.InvoiceController - invoice 1042 rendered in 12 ms
+2026/03/02 14:05:11 [error] 31#31: *1204 upstream timed out (110: Connection timed out) while reading response header from upstream, client: 10.0.0.4, server: web, request: "GET / HTTP/1.1", upstream: "http://10.0.0.7:8080/"
+I0302 14:05:11.123456       1 leaderelection.go:250] attempting to acquire leader lease kube-system/app
+W0302 14:05:11.123456       1 warnings.go:70] v1 ComponentStatus is deprecated
+time="2026-03-02T14:05:11Z" level=warning msg="The \"API_URL\" variable is not set. Defaulting to a blank string."
+[2026-03-02 14:05:11 +0000] [7] [INFO] Booting worker with pid: 7
+ ✓ Compiled /dashboard in 1204ms (812 modules)
+Step 5/12 : COPY package.json package-lock.json ./
+#11 [build 4/6] RUN npm ci --omit=dev
+#11 sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1 1.52kB / 1.52kB done
+ ---> 4f4fb700ef54
+Successfully built 4f4fb700ef54
+npm notice New minor version of npm available! 10.8.2 -> 10.9.1
+added 412 packages, and audited 413 packages in 12s
+go: downloading github.com/jackc/pgx/v5 v5.5.5
+github.com/jackc/pgx/v5 v5.5.5 h1:amBjrZVmksIdNjxGW/IiIMzxMKZFelXbUoPNb+8sjQw=
+Collecting httpx==0.28.1 (from -r requirements.txt (line 4))
+  Downloading httpx-0.28.1-py3-none-any.whl (73 kB)
+Installing dependencies from lock file
+    "node_modules/ms": { "version": "2.1.3", "resolved": "https://registry.npmjs.org/ms/-/ms-2.1.3.tgz", "integrity": "sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==" }
+checksum = "e3fcf42e8f1d1f2f4a9b6a1f7c1c6d2b6f3a7c6f0f6f5f2a1b7a5e3d4c2b1a09"
+diff --git a/src/auth/token.ts b/src/auth/token.ts
+index 3f1a2b4..9c8d7e6 100644
+@@ -41,7 +41,9 @@ export function verifyToken(token: string) {
+-  const secret = process.env.JWT_SECRET
++  const secret = config.get("jwt.secret")
++  if (!token) throw new UnauthorizedError("token missing")
+   return jwt.verify(token, secret)
+def login(username, password): return authenticate(username=username, password=password)
+raise ValueError("password must not be empty")
+assert response.json()["token"] is not None
+export const TOKEN_KEY = "app.token"
+localStorage.getItem("token")
+localStorage.removeItem('access_token')
+headers: { Authorization: `Bearer ${token}` }
+req.headers.authorization?.split(" ")[1]
+os.getenv("API_KEY", "")
+password: process.env.DB_PASSWORD || "",
+password=os.environ.get("DB_PASSWORD")
+this.password = password;
+$password = $_POST['password'];
+@Value("${db.password}") private String password;
+<input type="password" name="password" placeholder="Password">
+<label for="password">Password</label>
+password = models.CharField(max_length=128)
+field :password, :string, virtual: true
+has_secure_password
+validates :password, presence: true, length: { minimum: 12 }
+SELECT token, expires_at FROM sessions WHERE user_id = 42 ORDER BY created_at DESC LIMIT 1
+CREATE INDEX idx_tokens_user ON tokens (user_id)
+UPDATE users SET password_digest = ? WHERE id = ?
+EXPLAIN ANALYZE SELECT * FROM api_keys WHERE key_hash = $1
+ERROR:  column "password" does not exist at character 8
+ERROR:  null value in column "token" violates not-null constraint
+relation "auth_tokens" does not exist
+Foreign key constraint is incorrectly formed
+Warning: Using a password on the command line interface can be insecure.
+redis: WRONGPASS invalid username-password pair or user is disabled.
+NOAUTH Authentication required.
+MongoServerError: Authentication failed.
+ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN
+SASL authentication failed: SCRAM-SHA-256
+FATAL:  no pg_hba.conf entry for host "10.0.0.4", user "app", database "main", no encryption
+x509: certificate signed by unknown authority
+tls: failed to verify certificate: x509: certificate has expired
+jwt issuer invalid. expected: https://auth.example.com
+JWT signature does not match locally computed signature
+SignatureDoesNotMatch: The request signature we calculated does not match
+ExpiredToken: The security token included in the request is expired
+InvalidClientTokenId: The security token included in the request is invalid
+AccessDenied: User: arn:aws:iam::123456789012:role/app is not authorized to perform: s3:GetObject
+429 Too Many Requests: rate limit reached for gpt-5 in organization org-x on tokens per min (TPM): Limit 30000, Used 29800, Requested 1204
+openai.AuthenticationError: Error code: 401 - Incorrect API key provided
+stripe.error.AuthenticationError: No API key provided.
+git: fatal: could not read Username for 'https://github.com': terminal prompts disabled
+remote: Permission to acme/app.git denied to deploy-bot.
+Host key verification failed.
+deployment 7c9e6679-7425-40de-944b-e07fc1f90ae7 succeeded in 41.2s
+railway up: deployment removed, replica 2/2 stopped
+volume "data" is 91.2% full (4,560 of 5,000 MB)
+cron "0 3 * * *" skipped: previous run still active
 vacuum "public.sessions": found 1204 removable, 88120 nonremovable row versions
 """
 

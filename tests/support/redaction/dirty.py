@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.support.redaction import made
+from tests.support.redaction.varied import make_varied
 
 
 class Dirty(NamedTuple):
@@ -120,6 +121,8 @@ def make_dirty(rng: Random, each: int = 6) -> Iterator[Dirty]:
                 setting = rng.choice(_HEADER_LIKE)
             text = setting.format(k=name, s=secret, u=made.url_encoded(secret))
             yield Dirty(kind, text, (secret,) if secret in text else (made.url_encoded(secret),))
+    for text, secrets in make_varied(rng):
+        yield Dirty("varied", text, secrets)
     for make_lines in (
         _dsns,
         _headers,
