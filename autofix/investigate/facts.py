@@ -158,8 +158,12 @@ class RunFacts:
 
     failed: int = 0
     succeeded: int = 0
-    overlapping: int = 0
-    """Runs that began before the one before had ended."""
+    skipped: int = 0
+    """Times at which a run was due while the one before was busy: the platform leaves these out."""
+    longest: timedelta | None = None
+    """Of those that ended."""
+    hangs: bool = False
+    """The newest is busy for much longer than any that ended."""
 
 
 @dataclass(frozen=True)

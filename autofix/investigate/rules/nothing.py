@@ -57,10 +57,10 @@ def success(facts: Facts, cite: Cite) -> Verdict | None:
     if not signals(facts) <= USE or any(f.pattern is Pattern.trend for f in findings):
         return None
     if any(is_full(f) for f in findings if f.signal is Signal.memory):
-        return raise_memory(facts, cite, "nothing suffers yet, but the next peak ends the process")
+        return raise_memory(facts, cite, "the next peak ends the process")
     return Verdict(
         kind=VerdictKind.no_action,
-        reason=f"use is high, nothing suffers: no errors, no slow requests, no restarts. {reasons(facts)}",
+        reason=f"no errors, no slow requests, no restarts: the service is only busy. {reasons(facts)}",
         action="nothing",
         evidence=cite("metrics"),
     )

@@ -35,11 +35,12 @@ def rollback(facts: Facts, cite: Cite) -> Verdict | None:
     previous = changes.previous
     gap = suspect.onset - changes.live.created_at
     what = _what_changed(changes)
-    how = f"roll back to {_deployment(previous)}"
+    target = _deployment(previous, by_commit=changes.kept is not Kept.code)
+    how = f"roll back to {target}"
     if changes.can_roll_back is False:
-        how = f"its image is gone: redeploy {_deployment(previous)}"
+        how = f"its image is gone: redeploy {target}"
     if changes.kept is Kept.code:
-        how += f", or set back {listed(changes.changed_settings)}"
+        how = f"set back {listed(changes.changed_settings)}, or {how}"
     return Verdict(
         kind=VerdictKind.rollback,
         reason=f"{suspect.reason}; it began {_minutes(gap)} {_deployment(changes.live)} was deployed, and "
@@ -112,11 +113,10 @@ def _what_changed(changes: ChangeFacts) -> str:
     return f"With it {names} changed too." if names else "Its code changed."
 
 
-def _deployment(deployment: Deployment) -> str:
-    commit = (
-        f"commit {deployment.commit[:12]}" if deployment.commit else f"deployment {deployment.id}"
-    )
-    return f"{commit} of {deployment.created_at:%Y-%m-%d %H:%M} UTC"
+def _deployment(deployment: Deployment, *, by_commit: bool = True) -> str:
+    commit = deployment.commit if by_commit else None
+    name = f"commit {commit[:12]}" if commit else f"deployment {deployment.id}"
+    return f"{name} of {deployment.created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _minutes(gap: timedelta) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from autofix.investigate.facts import ChangeFacts, Facts
 from autofix.investigate.rules.common import Cite, reasons, signals
 from autofix.models import Signal, Verdict, VerdictKind
@@ -49,19 +51,18 @@ def silent(facts: Facts, cite: Cite) -> Verdict | None:
 
 
 def overlap(facts: Facts, cite: Cite) -> Verdict | None:
-    """A cron whose runs last longer than its schedule allows, without any that failed."""
-    runs = facts.runs
-    if (
-        signals(facts) != {Signal.cron_failed}
-        or runs is None
-        or runs.failed
-        or not runs.overlapping
-    ):
+    """A cron whose runs take longer than its schedule leaves them; none failed, and none hangs."""
+    runs, service = facts.runs, facts.incident.service
+    if signals(facts) != {Signal.cron_failed} or runs is None or runs.failed or runs.hangs:
+        return None
+    if not runs.skipped or runs.longest is None:
         return None
     return Verdict(
         kind=VerdictKind.insufficient_evidence,
-        reason=f"{runs.overlapping} runs began while the one before was busy, and none failed",
-        action=f"give {facts.incident.service.name} a schedule with more time between two runs",
+        reason=f"no run failed; one was due {_times(runs.skipped)} while the one before was busy, and a "
+        f"run takes up to {_span(runs.longest)}",
+        action=f"give {service.name} a schedule with more time between two runs than "
+        f"{service.cron_schedule}, or make a run shorter",
         evidence=cite("cron runs"),
     )
 
@@ -116,6 +117,15 @@ def fixed_at_head(facts: Facts, cite: Cite) -> Verdict | None:
         action=f"deploy it: {service.name} at {(code.head or '')[:12]}",
         evidence=cite("code", "deployments"),
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _span(length: timedelta) -> str:
+    minutes = length.total_seconds() / 60
+    return f"{minutes:.0f} min" if minutes >= 1 else f"{length.total_seconds():.0f} s"
 
 
 def _commits(count: int) -> str:

@@ -396,24 +396,43 @@ def test_a_failed_build_is_shown_with_its_end(incident: Incident, window: Window
 
 
 def test_runs_of_a_cron_are_shown(incident: Incident, make_service: Any, window: Window) -> None:
-    """Failed ones first; a run that began while another was busy is counted."""
+    """Failed ones first; times that a busy run left no room for are counted, also at its start."""
     app = railway(window)
     cron = make_service(kind=ServiceKind.cron, cron_schedule="*/5 * * * *", domains=())
-    runs = [
-        ("EXITED", "14:05:00", "14:06:00"),
-        ("CRASHED", "14:10:00", "14:16:00"),
-        ("RUNNING", "14:15:00", None),
-    ]
+    app.runs[SERVICE] = run_nodes(
+        ("EXITED", "13:20:00", "13:21:00"),
+        ("EXITED", "13:25:20", "14:09:00"),
+        ("CRASHED", "14:10:30", "14:16:00"),
+        ("RUNNING", "14:25:02", None),
+    )
+    gathered = run(app, incident.model_copy(update={"service": cron}))
+    facts = gathered.facts.runs
+    assert facts
+    assert (facts.failed, facts.succeeded, facts.skipped) == (1, 1, 9)
+    assert (facts.longest, facts.hangs) == (timedelta(minutes=43, seconds=40), False)
+    assert text_of(gathered, "cron runs").startswith("2026-03-02 14:10:30  CRASHED")
+
+
+def test_a_run_that_hangs_is_told_from_a_long_one(
+    incident: Incident, make_service: Any, window: Window
+) -> None:
+    """It is busy for several times as long as any that ended."""
+    app = railway(window)
+    cron = make_service(kind=ServiceKind.cron, cron_schedule="*/5 * * * *", domains=())
+    for begun, hangs in (("14:24:00", False), ("14:01:00", True)):
+        app.runs[SERVICE] = run_nodes(("EXITED", "13:58:00", "14:00:30"), ("RUNNING", begun, None))
+        facts = run(app, incident.model_copy(update={"service": cron})).facts.runs
+        assert facts
+        assert facts.hangs is hangs, begun
+
+
+def run_nodes(*runs: tuple[str, str, str | None]) -> dict[str, Any]:
+    """Runs as Railway answers them."""
     nodes = [
         {"status": s, "createdAt": f"2026-03-02T{a}Z", "completedAt": b and f"2026-03-02T{b}Z"}
         for s, a, b in runs
     ]
-    app.runs[SERVICE] = {"edges": [{"node": node} for node in nodes]}
-    gathered = run(app, incident.model_copy(update={"service": cron}))
-    facts = gathered.facts.runs
-    assert facts
-    assert (facts.failed, facts.succeeded, facts.overlapping) == (1, 1, 1)
-    assert text_of(gathered, "cron runs").startswith("2026-03-02 14:10:00  CRASHED")
+    return {"edges": [{"node": node} for node in nodes]}
 
 
 def test_who_else_is_affected_since_then_is_told(

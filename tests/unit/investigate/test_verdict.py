@@ -237,7 +237,10 @@ def test_an_image_that_is_gone_is_deployed_anew(stepped: Facts) -> None:
     gone = replace(stepped, changes=replace(stepped.changes, can_roll_back=False))
     assert "its image is gone: redeploy commit aaaaaaaaaaaa" in judge(gone, ()).action
     settings = replace(stepped.changes, kept=Kept.code, changed_settings=("numReplicas",))
-    assert "or set back numReplicas" in judge(replace(stepped, changes=settings), ()).action
+    assert (
+        "set back numReplicas, or roll back to deployment older"
+        in judge(replace(stepped, changes=settings), ()).action
+    )
 
 
 # ------------------------------------------------------------------ raise_limit, scale_replicas
@@ -393,8 +396,10 @@ def test_silence_and_runs_that_overlap(facts: Facts, make_finding: Any) -> None:
     assert kind(replace(quiet, logs=LogFacts())) is K.insufficient_evidence
     assert kind(quiet) is K.code_fix
     cron = with_findings(facts, make_finding(signal=Signal.cron_failed, unit="runs"), domains=())
-    assert kind(replace(cron, runs=RunFacts(succeeded=4, overlapping=2))) is K.insufficient_evidence
-    assert kind(replace(cron, runs=RunFacts(failed=2, overlapping=1))) is K.code_fix
+    late = RunFacts(succeeded=4, skipped=2, longest=timedelta(minutes=7))
+    assert kind(replace(cron, runs=late)) is K.insufficient_evidence
+    assert kind(replace(cron, runs=replace(late, failed=1))) is K.code_fix
+    assert kind(replace(cron, runs=replace(late, hangs=True))) is K.code_fix
 
 
 # ------------------------------------------------------------------ what it cites
