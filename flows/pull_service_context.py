@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 from prefect import State, flow, unmapped
 
 from autofix.investigate.grouping import group_by_repository
-from autofix.models import Architecture, Finding, Incident
+from autofix.models import Finding, Incident
 from autofix.parameters import Autonomy, Caps
 from tasks.handover import hand_to_fix
 from tasks.investigate import pull_context
+from tasks.observe import read_architecture
 from tasks.report import conclude_contexts, report_contexts
 
 
 @flow(name="pull_service_context", log_prints=True)
 def pull_service_context(
     incidents: list[Incident],
-    architecture: Architecture,
     step_seconds: float,
     findings: list[Finding] | None = None,
     autonomy: Autonomy = Autonomy.pull_request,
@@ -30,7 +30,6 @@ def pull_service_context(
 
     Args:
         incidents: the affected services, worst first.
-        architecture: what runs in the environment.
         step_seconds: distance of two samples.
         findings: of all services at the tick, to tell who else is affected since the same time.
         autonomy: where a run stops; `report` starts nothing.
@@ -39,6 +38,7 @@ def pull_service_context(
     Returns:
         A completed state whose message counts the verdicts.
     """
+    architecture = read_architecture()
     branches = pull_context.map(
         incidents,
         unmapped(architecture),

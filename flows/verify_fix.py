@@ -15,9 +15,10 @@ from autofix.parameters import (
     WindowParameters,
 )
 from tasks.detect import VariableIncidentStore
+from tasks.observe import read_architecture
 from tasks.prune import prune_results
 from tasks.report_verify import conclude_verification, report_history
-from tasks.verify import find_fixes, read_architecture, tend_open, verify
+from tasks.verify import find_fixes, tend_open, verify
 
 
 @flow(name="verify_fix", flow_run_name="verify merged fixes", log_prints=True)

@@ -39,7 +39,6 @@ def hand_to_context(
         key=f"pull-service-context/{flow_run.get_id()}",
         parameters={
             "incidents": [incident.model_dump(mode="json") for incident in due.incidents],
-            "architecture": observation.architecture.model_dump(mode="json"),
             "step_seconds": observation.step.total_seconds(),
             "findings": [finding.model_dump(mode="json") for finding in findings[:NEIGHBOURS]],
             "autonomy": autonomy.value,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from autofix.models import Architecture, Window
 from autofix.observe.baseline import baseline_window
@@ -44,6 +45,15 @@ def _baseline_key(_: object, arguments: dict[str, Any]) -> str:
         baseline_window(arguments["window"]).end.isoformat(),
         arguments["services"].model_dump_json(),
     )
+
+
+@task(name="read architecture", task_run_name="read architecture", cache_policy=NO_CACHE, **REMOTE)
+@guarded
+def read_architecture() -> Architecture:
+    """What runs now."""
+    settings = load_settings()
+    with RailwayClient(settings) as client:
+        return redact_model(client.fetch_architecture(), redactor(settings))
 
 
 @task(

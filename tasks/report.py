@@ -35,8 +35,8 @@ from tasks.guard import guarded
 
 PICTURES = 12
 """Affected services that get a picture in the report of one tick."""
-SUMMARIES = 40
-"""Services that get an artifact of their own at one tick, the affected ones first."""
+SUMMARIES = 12
+"""Services whose summary is an artifact of its own, the affected ones first; all are in one."""
 
 
 @task(name="report project", task_run_name="report project", cache_policy=NO_CACHE)
@@ -47,9 +47,10 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     affected = {finding.service_id for finding in detection.findings}
     post_markdown("architecture", render_architecture(observation.architecture), "What runs")
     services = sorted(observation.selected, key=lambda s: (s.id not in affected, s.name))
-    for service in services[:SUMMARIES]:
-        text = render_summary(service, summaries[service.id])
-        post_markdown(f"summary-{service.name}", text, f"How {service.name} did over the window")
+    texts = {s.name: render_summary(s, summaries[s.id]) for s in services}
+    for name, text in list(texts.items())[:SUMMARIES]:
+        post_markdown(f"summary-{name}", text, f"How {name} did over the window")
+    post_markdown("summaries", "\n\n".join(texts.values()), "How every service did")
     rows = build_signal_rows(
         observation.selected, summaries.values(), thresholds, detection.findings
     )

@@ -15,7 +15,7 @@ from autofix.detect.findings import judge_observation
 from autofix.models import Architecture, IncidentRecord, Model, PullRequest
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import Rules, VerificationParameters, WindowParameters
-from autofix.redact import redact_model, redactor
+from autofix.redact import redactor
 from autofix.settings import load_settings
 from autofix.verify.desk import post_outcome, tend
 from autofix.verify.merge import Plan, verify_merge
@@ -42,15 +42,6 @@ class Verified(Model):
     pull_request: PullRequest
     settled: Settled | None = None
     waiting: Waiting | None = None
-
-
-@task(name="read architecture", task_run_name="read architecture", cache_policy=NO_CACHE, **REMOTE)
-@guarded
-def read_architecture() -> Architecture:
-    """What runs now."""
-    settings = load_settings()
-    with RailwayClient(settings) as client:
-        return redact_model(client.fetch_architecture(), redactor(settings))
 
 
 @task(name="find fixes", task_run_name="find fixes", cache_policy=NO_CACHE, **REMOTE)
