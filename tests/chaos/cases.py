@@ -194,9 +194,9 @@ def _others(points: Sequence[str]) -> Iterator[Case]:
     wanted = {
         "prefect-worker": ("work on plan/before/1", "publish/before/1"),
         "prefect-server": ("pull context/before/1", "work on plan/before/1", "publish/before/1"),
-        "opencode": ("work on plan/POST session.prompt_async/1", "collect commits/before/1"),
+        "opencode": ("work on plan/POST prompt_async/1", "collect commits/before/1"),
         "forge": ("find existing pull request/before/1", "publish/before/1"),
-        "model": ("write plan/before/1", "work on plan/POST session.prompt_async/1"),
+        "model": ("write plan/before/1", "work on plan/POST prompt_async/1"),
     }
     for victim, ends in wanted.items():
         for end in ends:

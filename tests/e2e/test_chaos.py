@@ -27,7 +27,7 @@ KILLS = (
     # each is after an effect and before it is written down
     ("monitor_project_health/remember incidents/returned/1",),
     ("pull_service_context/start run/returned/1", GAP),
-    ("generate_fix/publish/POST repos.pulls/1",),
+    ("generate_fix/publish/POST pulls/1",),
 )
 
 
@@ -50,7 +50,7 @@ def test_a_kill_after_an_effect_and_before_its_record_doubles_nothing(line: Line
         assert outcome.problems == [], outcome
 
     record_verification(line)
-    case = Case(("verify_fix/verify merge/POST issues.comments/1",))
+    case = Case(("verify_fix/verify merge/POST comments/1",))
     assert run_verification(line, case).problems == []
 
 

@@ -96,7 +96,7 @@ def install(engine):
         task = getattr(local, "task", None)
         if method != "GET" and agent.startswith("railway-autofix") and task:
             path = [part for part in httpx.URL(url).path.split("/") if part and not _is_id(part)]
-            points.reach(task, f"{method} {'.'.join(path[-2:])}")
+            points.reach(task, f"{method} {path[-1] if path else ''}")
         return answer
 
     httpx.Client.request = send
