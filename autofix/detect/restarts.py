@@ -114,8 +114,8 @@ def _goes_on(kills: Array, memory: Array, minutes: float) -> bool:
     if len(since) * minutes <= max(_HOUR, 1.5 * apart * minutes):
         return True
     line = fit_lines(since[None], np.full((1, len(since)), np.nan), np.ones((1, len(since))))
-    left = (100 - line.level[0]) / line.slope[0] * minutes
-    return bool(line.certainty[0] >= _CERTAIN and 0 < left <= _DAY)
+    climb = line.slope[0] / minutes * _DAY
+    return bool(line.certainty[0] >= _CERTAIN and 0 < 100 - line.level[0] <= climb)
 
 
 def _judge_loops(view: View) -> list[Hit]:

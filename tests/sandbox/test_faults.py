@@ -99,12 +99,13 @@ def test_cleared_faults_are_gone(client):
 
 
 def test_requests_are_counted_also_the_ones_that_failed(client):
-    """Counts tell methods and paths apart and leave the sandbox's own calls out."""
+    """Counts tell methods, paths and callers apart and leave the sandbox's own calls out."""
     _arm(client, mode="503")
     for method in ("GET", "GET", "POST"):
         client.request(method, "/pulls")
     counted = client.get("/_sandbox/requests").json()
-    assert counted == {"name": "hello", "requests": {"GET /pulls": 2, "POST /pulls": 1}}
+    assert counted["requests"] == {"GET /pulls": 2, "POST /pulls": 1}
+    assert counted["callers"] == {"python-httpx": 3}
 
 
 @pytest.mark.parametrize(
