@@ -112,8 +112,9 @@ def _judge(
         yield from read_cookies(data, at)
     else:
         values = list(read_values(data, at, in_url=in_url))
+        listed = len(values) > 1 and data[at : at + 1] in b"[({"
         for value in values:
-            yield from _judge_value(data, key, value, form if len(values) == 1 else b"[")
+            yield from _judge_value(data, key, value, b"[" if listed else form)
 
 
 def _judge_value(data: bytes, key: Key, value: Value, form: bytes) -> Iterator[Span]:

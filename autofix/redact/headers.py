@@ -17,6 +17,7 @@ _SCHEME = rx(
 _WHOLE = {b"digest", b"aws4-hmac-sha256", b"hawk", b"oauth", b"mac", b"hmac", b"googlelogin"}
 """Schemes with several fields behind them."""
 _REST = rx(r"""[^"'`\n\x02\\]+""")
+_FIELDS = rx(r"[^\n\x02]*")
 _WORD = rx(r"""[^\s\x02"'`,;<>)\]}\\]+""")
 _PAIR = rx(r"""([^\s\x02=;,"]+)=("[^"\n]*"|[^\s\x02;,"'\\]+)""")
 _COOKIES = rx(
@@ -73,7 +74,9 @@ def read_authorization(data: bytes, at: int, form: bytes) -> Iterator[Span]:
                 yield Span(word.start, word.end, "authorization")
             continue
         start += scheme.end()
-        if scheme[1].lower() not in _WHOLE:
+        if scheme[1].lower() in _WHOLE:
+            end = end if value.quoted else _FIELDS.match(data, start).end()
+        else:
             start, end, _ = _word(data, start, end)
         text = data[start:end].rstrip()
         dull = is_filled(text) or is_placeholder(text, quoted=True)

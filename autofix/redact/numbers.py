@@ -23,7 +23,7 @@ _BRAND = rx(
     )
 )
 _CARD_NAME = rx(
-    r"(?i)(?:card|pan|visa|amex|mastercard|maestro|payment)[a-z_ ]{0,16}[\"']?[ :=#]+[\"']?\z"
+    r"(?i)(?:\b|_)(?:card|pan|visa|amex|mastercard|maestro|payment)[a-z_ ]{0,16}[\"']?[ :=#]+[\"']?\z"
 )
 _ID_NAME = rx(
     r"(?i)(?:id|ids|ts|time|timestamp|seq|offset|size|bytes|count|nonce|serial|span|trace|epoch"

@@ -21,6 +21,7 @@ _CURL_USER = rx(
     r"(?i)\b(?:curl|wget|http|https|xh)\b[^\n]*?[ \t](?:-u|--user|--proxy-user|-U|-a|--auth)[ =]?\\*[\"']?"
     r"([^\s\x02:\"']*):([^\s\x02\"']+)"
 )
+_IN_QUERY = rx(r"[?&][A-Za-z_][\w.%\-]*=[^@]*\z")
 _PORT = rx(r":[0-9]{0,5}\z")
 _WEB = {b"http", b"https", b"ws", b"wss"}
 _QUERY = rx(
@@ -80,7 +81,9 @@ def _userinfo(match: Any) -> Iterator[Span]:
         user, mark, password = user.partition(b"%3A")
     if mark and password:
         yield from _password(at + len(user) + len(mark), password, scheme)
-    if _is_token(user, alone=not mark) or (b"@" in user and not mark):
+    if b"@" in user:
+        yield Span(at, at + len(user), "email")
+    elif _is_token(user, alone=not mark):
         kind = "sentry-dsn" if b"sentry" in rest else "url-user"
         yield Span(at, at + len(user), kind)
 
@@ -88,28 +91,20 @@ def _userinfo(match: Any) -> Iterator[Span]:
 def _userinfo_end(scheme: bytes, rest: bytes) -> int:
     """Where the user and the password end; -1 without them.
 
-    A password may hold any mark. So the last ``@`` with a host behind it counts: within the
-    authority for the web, and up to the query for databases and brokers.
+    A password may hold any mark. So the last ``@`` with a host behind it counts: for the web within
+    the authority, unless that has no port and so goes on; for others wherever no query has begun.
     """
     stop = _AUTHORITY_END.search(rest)
     authority = rest[: stop.start()] if stop else rest
-    whole = rest.partition(b"?")[0]
-    first = (
-        authority
-        if scheme in _WEB or (b"@" in authority and b"@" not in whole[len(authority) :])
-        else whole
-    )
-    odd = b":" in authority and not (scheme in _WEB and _PORT.search(authority))
-    for text in (first, authority, *((whole, rest) if odd else ())):
-        end: int = text.rfind(b"@")
-        while end > 0:
-            if _HOST.match(rest, end):
-                return end
-            end = text.rfind(b"@", 0, end)
-        escaped: int = text.lower().rfind(b"%40")
-        if escaped > 0 and b"@" not in text and b"%3A" in text:
-            return escaped
-    return -1
+    web = scheme in _WEB and (b"@" in authority or _PORT.search(authority) is not None)
+    text = authority if web or b":" not in authority else rest
+    end: int = text.rfind(b"@")
+    while end > 0:
+        if _HOST.match(rest, end) and _IN_QUERY.search(rest[:end]) is None:
+            return end
+        end = text.rfind(b"@", 0, end)
+    escaped: int = rest.lower().rfind(b"%40")
+    return escaped if escaped > 0 and b"@" not in rest and b"%3A" in rest else -1
 
 
 def _password(at: int, password: bytes, scheme: bytes = b"") -> Iterator[Span]:

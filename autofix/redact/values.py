@@ -146,7 +146,7 @@ def is_placeholder(value: bytes, *, quoted: bool) -> bool:
     if len(value) > 200:  # noqa: PLR2004
         return False
     bare = value.strip(b" ")
-    words = bare.lower().strip(b"._!,").split(b" ")
+    words = bare.lower().strip(b"._!?,").split(b" ")
     if (words[0] in _STATES and len(words) == 1) or not _GRAMMAR.isdisjoint(words):
         return True
     if _PLACEHOLDER.fullmatch(bare) is not None or _is_name(bare):
