@@ -66,6 +66,49 @@ def check(
 
 
 @app.command
+def replay(
+    file: Path,
+    /,
+    *,
+    every: str = "10m",
+    window: str | None = None,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    parameters: Path | None = None,
+    plot: Path | None = None,
+) -> int:
+    """Run the detector over recorded history: what it would have said at each tick.
+
+    Exit status 0 when it ran, whatever was found; 2 for a bad file or bad input.
+
+    Args:
+        file: CSV or Parquet with the columns ts, service, measurement, value.
+        every: time between two ticks: 90s, 10m or 1h.
+        window: length of the slice that is judged at each tick.
+        json_file: write every finding to this file.
+        parameters: YAML or JSON as for check.
+        plot: draw one picture for each signal of each trouble into this folder.
+    """
+    from autofix.detect.plot import plot_episodes, require_matplotlib  # noqa: PLC0415
+    from autofix.detect.replay import Replay  # noqa: PLC0415
+    from autofix.detect.replay_report import report_replay, select_history  # noqa: PLC0415
+
+    chosen = _override(load_parameters(parameters), window, [])
+    step = parse_duration(every, "--every")
+    if not step:
+        raise ConfigError(f"--every {every!r}: must be longer than nothing")
+    if plot is not None:
+        require_matplotlib()
+    if json_file is not None and not json_file.parent.is_dir():
+        raise ConfigError(f"--json {json_file} cannot be written: there is no {json_file.parent}")
+    recording = select_history(file, chosen.services)
+    run = Replay(recording, chosen.rules, chosen.window.length, step)
+    episodes = report_replay(run, json_file)
+    if plot is not None:
+        print(f"{plot_episodes(run, episodes, plot):,} pictures in {plot}")
+    return OK
+
+
+@app.command
 def doctor(
     *,
     models: bool = True,
@@ -117,11 +160,11 @@ def run(tokens: list[str] | None = None) -> int:
     return status if isinstance(status, int) else OK
 
 
-def parse_duration(text: str) -> timedelta:
+def parse_duration(text: str, option: str = "--window") -> timedelta:
     """`90s`, `30m`, `2h`, `1d`."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])", text.strip())
     if match is None:
-        raise ConfigError(f"--window {text!r}: write a number and s, m, h or d, such as 30m")
+        raise ConfigError(f"{option} {text!r}: write a number and s, m, h or d, such as 30m")
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 

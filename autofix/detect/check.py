@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from autofix.detect.findings import judge_observation
+from autofix.detect.output import rfc3339, write_json
 from autofix.detect.parameters import CheckParameters
 from autofix.errors import ConfigError, RailwayError
 from autofix.models import Architecture, Finding, Service, ServiceKind, Window
@@ -100,16 +100,16 @@ def _add_baseline(
 def build_result(check: Check) -> dict[str, Any]:
     """The result as `--json` writes it."""
     return {
-        "now": _rfc3339(check.window.end),
+        "now": rfc3339(check.window.end),
         "window_seconds": check.window.length.total_seconds(),
         "services": _states(check.observation, check.findings) if check.observation else [],
         "findings": [
             {
-                "ts": _rfc3339(f.ts),
+                "ts": rfc3339(f.ts),
                 "service": f.service,
                 "signal": f.signal.value,
                 "severity": f.severity.value,
-                "onset": _rfc3339(f.onset),
+                "onset": rfc3339(f.onset),
                 "reason": f.reason,
             }
             for f in check.findings
@@ -124,7 +124,7 @@ def report_check(
     redact = redactor(settings)
     result = redact_tree(build_result(check), redact)
     if json_file is not None:
-        _write(json_file, result)
+        write_json(json_file, result)
     if check.observation is not None:
         rows = build_signal_rows(
             check.observation.selected, summarise(check.observation), thresholds, check.findings
@@ -186,14 +186,3 @@ def _require(names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise ConfigError(f"--service {name}: no such service; there are {', '.join(known)}")
-
-
-def _write(path: Path, result: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--json {path} cannot be written: {error.strerror}") from error
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -5,7 +5,7 @@ A step that was not measured is NaN, stays out of every count, and is never read
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -51,6 +51,23 @@ class Recording:
             self.service[part],
             self.measurement[part],
             self.value[part],
+        )
+
+    def only(self, names: Collection[str]) -> Recording:
+        """The samples of these services."""
+        kept = [i for i, name in enumerate(self.services) if name in names]
+        if len(kept) == len(self.services):
+            return self
+        place = np.full(len(self.services), -1, dtype="int32")
+        place[kept] = np.arange(len(kept), dtype="int32")
+        service = place[self.service]
+        chosen = service >= 0
+        return Recording(
+            tuple(self.services[i] for i in kept),
+            self.ts[chosen],
+            service[chosen],
+            self.measurement[chosen],
+            self.value[chosen],
         )
 
 

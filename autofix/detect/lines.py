@@ -133,3 +133,19 @@ def _bend(noise: Array, t: Array, seen: Flags, slope: Array) -> tuple[Flags, Arr
     last = np.maximum(slope + 2 * bend * t.max(axis=1), 0.0)
     ahead: Array = np.where(slows_down, last * last / np.maximum(-2 * bend, _TINY), np.inf)
     return slows_down, ahead
+
+
+def bend_of(values: Array) -> int:
+    """The step at which a level stretch best bends into a rising line; 0 when it only rises."""
+    place = np.flatnonzero(~np.isnan(values))
+    if len(place) < _POINTS:
+        return 0
+    y = values[place]
+    ramps = np.maximum(0.0, place[None, :] - np.arange(len(values) - 2)[:, None])
+    x = ramps - ramps.mean(axis=1, keepdims=True)
+    size = (x * x).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = np.where(size > 0, (x @ (y - y.mean())) / size, 0.0)
+    # of all bends the one that explains most, and rises
+    explained = np.where(slope > 0, slope * slope * size, -1.0)
+    return int(explained.argmax())

@@ -13,7 +13,7 @@ import numpy as np
 from autofix.detect.course import stride_of
 from autofix.detect.grid import Array, Flags
 from autofix.detect.hits import Hit
-from autofix.detect.lines import Lines, fit_lines
+from autofix.detect.lines import Lines, bend_of, fit_lines
 from autofix.detect.normal import quantile, run_start, smooth
 from autofix.detect.view import View
 from autofix.models import Pattern, Severity, Signal
@@ -42,6 +42,8 @@ _LONG_RECORD = 96
 """Coarse steps of history in which the beginning of a rise need not be seen."""
 _BEGUN = 0.15
 """Share of a rise at which it is told from noise."""
+_BEFORE = 24
+"""Coarse steps before a line in which the rise may have begun."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ def _hit(
         threshold=100.0,
         unit="%",
         what=what,
-        onset=_onset(view, values, base, value, trend),
+        onset=_onset(view, values, trend),
         minutes=trend.steps * minutes,
         baseline=base,
         hours_left=left,
@@ -228,8 +230,8 @@ def _hit(
     )
 
 
-def _onset(view: View, values: Array, base: float, value: float, trend: _Trend) -> int:
-    """Where the rise begins, by drawing the part that is told from noise back to the base."""
-    start = run_start(smooth(values), base + _BEGUN * (value - base))
-    first = start - _BEGUN / (1 - _BEGUN) * (len(values) - start)
-    return view.coarse_time(max(0.0, min(first, len(values) - trend.back - 1)))
+def _onset(view: View, values: Array, trend: _Trend) -> int:
+    """Where a level stretch bends into the rise, as far as it was seen."""
+    end = len(values) - trend.back
+    first = max(0, end - 2 * trend.steps - _BEFORE)
+    return view.coarse_time(first + bend_of(values[first:end]))
