@@ -10,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 
 from autofix.change.github_life import LifeClient
 from autofix.change.ids import BRANCH_PREFIX
-from autofix.change.memo import parse_memo
 from autofix.detect.findings import judge_observation
 from autofix.models import Architecture, IncidentRecord, Model, PullRequest
 from autofix.observe.railway import RailwayClient
@@ -18,6 +17,7 @@ from autofix.parameters import Rules, VerificationParameters, WindowParameters
 from autofix.redact import redactor
 from autofix.settings import load_settings
 from autofix.verify.desk import post_outcome, tend
+from autofix.verify.facts import is_of_environment
 from autofix.verify.merge import Plan, verify_merge
 from autofix.verify.rollback import roll_back
 from autofix.verify.verification import Settled, Waiting, find_outcome
@@ -53,7 +53,7 @@ def find_fixes(architecture: Architecture) -> Fixes:
     with LifeClient(load_settings()) as client:
         for repository in repositories:
             found += client.find_pull_requests(repository, state="all", head_prefix=BRANCH_PREFIX)
-    here = [pull for pull in found if _is_of(pull, architecture)]
+    here = [pull for pull in found if is_of_environment(pull, architecture.environment_id)]
     return Fixes(
         merged=tuple(p for p in here if p.merged and find_outcome(p) is None),
         open=tuple(p for p in here if p.state == "open"),
@@ -117,7 +117,3 @@ def tend_open(
     with LifeClient(settings) as forge:
         acts = tend(forge, pull, records, now, redactor(settings))
     return tuple(act.name for act in acts)
-
-
-def _is_of(pull: PullRequest, architecture: Architecture) -> bool:
-    return any(m.environment_id == architecture.environment_id for m in parse_memo(pull.body))

@@ -137,6 +137,8 @@ def advance(
                 pulls=pulls_of(pulls, service_id),
                 turn=(turns or {}).get(record.work_id) if record else None,
                 force=force,
+                deployed_at=service.deployment.created_at if service.deployment else None,
+                window=tick.window.length,
             )
             record = _seen(record or _open(of_here, service, sick, tick), sick)
             record, is_due = take_turn(record, sick)

@@ -56,6 +56,8 @@ class PullFacts(Model):
     never: bool = False
     by_us: bool = False
     """Closed by us and not by a person."""
+    environments: tuple[str, ...] = ()
+    """Ids of the environments whose incidents it covers."""
     remembered: tuple[IncidentRecord, ...] = ()
     """Its incidents as it remembers them."""
 
@@ -90,6 +92,10 @@ class Sick:
     """Those that cover the service, newest first."""
     turn: Turn | None = None
     force: bool = False
+    deployed_at: datetime | None = None
+    """When what is deployed was; None when that is not known."""
+    window: timedelta = timedelta(0)
+    """How long a time is judged at once."""
 
     @property
     def signals(self) -> tuple[tuple[Signal, Severity], ...]:
@@ -154,6 +160,8 @@ def _merged(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
     if not sick.pulls or sick.pulls[0].state != "merged":
         return None
     pull = sick.pulls[0]
+    if pull.environments and record.environment_id not in pull.environments:
+        return _merged_elsewhere(record, sick, pull)
     if pull.outcome is None:
         if pull.ended_at is not None and sick.now - pull.ended_at > UNVERIFIED:
             return _settled(record, sick, pull, Outcome.inconclusive)
@@ -162,6 +170,20 @@ def _merged(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
     if not _is_of(pull, record):
         return None  # of an earlier episode, which is over
     return _settled(record, sick, pull, pull.outcome)
+
+
+def _merged_elsewhere(record: IncidentRecord, sick: Sick, pull: PullFacts) -> IncidentRecord | None:
+    """The same service was repaired for another environment: held until that is live here too."""
+    told = f"#{pull.number} was merged for another environment"
+    if sick.deployed_at is None or pull.ended_at is None:
+        return None
+    if sick.deployed_at < pull.ended_at or sick.now < sick.deployed_at + sick.window:
+        why = f"{told} and is not live here for a full window yet"
+        return _set(record, IncidentState.merged, why, pull_request=pull.url)
+    if record.state is not IncidentState.merged:
+        return None  # it had its turn after that, or is new
+    earlier = (*record.earlier, f"{pull.url} was merged, and the trouble is still there")
+    return _again(record, f"{told}, and the trouble is still there", earlier=earlier)
 
 
 def _settled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from autofix.change.gate.paths import matches
 from autofix.models import FixPlan, Model, ServiceContext
 
 
@@ -56,11 +57,10 @@ def find_faults(plan: FixPlan, contexts: Sequence[ServiceContext]) -> list[str]:
             reasons.append(f"the cause for {cause.service} names no evidence")
         if cause.service not in names:
             reasons.append(f"{cause.service} is not one of the affected services")
-    roots = allowed_roots(contexts)
     reasons += [
         f"{path} is outside the affected services' folders"
         for path in [*plan.files, *(c.file for c in plan.root_causes if c.file)]
-        if not is_inside(path, roots)
+        if not _is_theirs(path, contexts)
     ]
     return list(dict.fromkeys(reasons))
 
@@ -70,6 +70,22 @@ def allowed_roots(contexts: Sequence[ServiceContext]) -> tuple[str, ...]:
     return tuple(
         sorted({context.incident.service.root_directory.strip("/") for context in contexts})
     )
+
+
+def allowed_places(contexts: Sequence[ServiceContext]) -> tuple[str, ...]:
+    """Their folders, and the watch patterns of what they share with others; for people and models."""
+    watched = (p for context in contexts for p in context.incident.service.watch_patterns)
+    roots = allowed_roots(contexts)
+    shared = {p for p in watched if not p.startswith("!") and not is_inside(p.strip("/"), roots)}
+    return (*roots, *sorted(shared))
+
+
+def _is_theirs(path: str, contexts: Sequence[ServiceContext]) -> bool:
+    """Whether a path is one of the affected services', or of what is deployed when it changes."""
+    if is_inside(path, allowed_roots(contexts)):
+        return True
+    patterns = [p for context in contexts for p in context.incident.service.watch_patterns]
+    return is_inside(path, ("",)) and matches(path, patterns)
 
 
 def is_inside(path: str, roots: Sequence[str]) -> bool:

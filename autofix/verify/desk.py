@@ -91,8 +91,15 @@ def tend(
 
 
 def quiet_since(pull: PullRequest, records: Sequence[IncidentRecord]) -> datetime | None:
-    """Since when none of a pull request's incidents is in trouble; None while one is, or unknown."""
+    """Since when none of a pull request's incidents is in trouble; None while one is, or unknown.
+
+    Those of another environment that wait for the same pull request count too.
+    """
     covered = {(memo.fingerprint, memo.episode) for memo in parse_memo(pull.body)}
-    ends = [r.ended_at for r in records if (r.fingerprint, r.episode) in covered]
+    ends = [
+        r.ended_at
+        for r in records
+        if (r.fingerprint, r.episode) in covered or r.pull_request == pull.url
+    ]
     known = [end for end in ends if end is not None]
     return max(known) if known and len(known) == len(ends) else None

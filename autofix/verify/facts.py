@@ -43,8 +43,14 @@ def build_facts(pull: PullRequest) -> PullFacts | None:
         hold=HOLD in labels,
         never=NEVER in labels,
         by_us=bool(labels & CLOSED_BY_US),
+        environments=tuple(sorted({memo.environment_id for memo in parse_memo(pull.body)})),
         remembered=tuple(rebuild_record(memo, pull) for memo in parse_memo(pull.body)),
     )
+
+
+def is_of_environment(pull: PullRequest, environment_id: str) -> bool:
+    """Whether a pull request was made for trouble in this environment; it is kept there alone."""
+    return any(memo.environment_id == environment_id for memo in parse_memo(pull.body))
 
 
 def rebuild_record(memo: IncidentMemo, pull: PullRequest) -> IncidentRecord:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from autofix.models import FixPlan, FixStep, RootCause
-from autofix.plan.policy import is_inside, judge_plan
+from autofix.plan.policy import allowed_places, is_inside, judge_plan
 
 
 def make_plan(**fields: Any) -> FixPlan:
@@ -64,6 +64,27 @@ def test_a_file_outside_the_services_folder_is_refused(
     plan = make_plan(files=["services/other/app.py"], root_causes=make_plan().root_causes)
     reasons = judge_plan(plan, [context], minimum_confidence=0.5).reasons
     assert "services/other/app.py is outside the affected services' folders" in reasons
+
+
+def test_a_cause_in_a_shared_package_is_repaired_where_the_service_watches_it(
+    make_context: Any, make_service: Any
+) -> None:
+    """What a service is deployed for when it changes is its own; otherwise the plan stops at that."""
+    cause = make_plan().root_causes[0].model_copy(update={"file": "packages/shared/money.py"})
+    shared = make_plan(files=["packages/shared/money.py"], root_causes=[cause])
+    folder = make_service(root_directory="services/billing")
+    watches = folder.model_copy(
+        update={"watch_patterns": ("/services/billing/**", "/packages/**", "!/packages/logs/**")}
+    )
+    assert judge_plan(shared, [make_context(service=watches)], minimum_confidence=0.5).allowed
+    refused = judge_plan(shared, [make_context(service=folder)], minimum_confidence=0.5)
+    assert refused.reasons == (
+        "packages/shared/money.py is outside the affected services' folders",
+    )
+    taken_out = shared.model_copy(update={"files": ["packages/logs/a.py", "packages/../../etc/a"]})
+    named = judge_plan(taken_out, [make_context(service=watches)], minimum_confidence=0.5).reasons
+    assert len(named) == 2
+    assert allowed_places([make_context(service=watches)]) == ("services/billing", "/packages/**")
 
 
 @pytest.mark.parametrize(

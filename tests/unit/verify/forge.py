@@ -17,8 +17,9 @@ BOT = "acme-bot"
 class ForgeApp(httpx.MockTransport):
     """Holds one repository's pull requests; every write is counted in `calls`."""
 
-    def __init__(self) -> None:
+    def __init__(self, repository: str = REPOSITORY) -> None:
         super().__init__(self._answer)
+        self.repository = repository
         self.pulls: dict[int, dict[str, Any]] = {}
         self.comments: dict[int, list[dict[str, Any]]] = {}
         self.commits: dict[int, list[dict[str, Any]]] = {}
@@ -35,7 +36,7 @@ class ForgeApp(httpx.MockTransport):
         number = len(self.pulls) + 1
         pull = {
             "number": number,
-            "html_url": f"https://forge.test/{REPOSITORY}/pull/{number}",
+            "html_url": f"https://forge.test/{self.repository}/pull/{number}",
             "state": "open",
             "user": {"login": BOT},
             "draft": True,
@@ -60,7 +61,7 @@ class ForgeApp(httpx.MockTransport):
         return [call for call in self.calls if not call.startswith("GET ")]
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        path, method = request.url.path.removeprefix(f"/repos/{REPOSITORY}"), request.method
+        path, method = request.url.path.removeprefix(f"/repos/{self.repository}"), request.method
         self.calls.append(f"{method} {path}")
         parts = path.strip("/").split("/")
         if self.is_down:
@@ -112,5 +113,17 @@ class ForgeApp(httpx.MockTransport):
         return httpx.Response(200, json=sorted(found, key=lambda p: -p["number"]))
 
 
-def open_forge(app: ForgeApp) -> LifeClient:
+class Forges(httpx.MockTransport):
+    """Several repositories behind one address."""
+
+    def __init__(self, *repositories: str) -> None:
+        super().__init__(self._answer)
+        self.apps = {name: ForgeApp(name) for name in repositories}
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        owner, name = request.url.path.removeprefix("/repos/").split("/")[:2]
+        return self.apps[f"{owner}/{name}"].handle_request(request)
+
+
+def open_forge(app: httpx.MockTransport) -> LifeClient:
     return LifeClient(Settings(_env_file=None, github_token="ghp_token-of-a-test"), app)

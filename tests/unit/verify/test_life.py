@@ -16,7 +16,7 @@ TICKS = 144
 
 @pytest.fixture
 def line(make_service: Callable[..., Service]) -> Line:
-    return Line(make_service("billing-api", repository="acme/x"), START)
+    return Line(make_service("billing-api", repository="acme/x"), start=START)
 
 
 def test_a_day_of_one_trouble_has_exactly_these_effects(line: Line) -> None:
