@@ -29,7 +29,7 @@ class Reader:
 
 @pytest.fixture
 def reader(make_service: Callable[..., Service]) -> Reader:
-    return Reader(Line(make_service("billing-api", repository="acme/x"), START))
+    return Reader(Line(make_service("billing-api", repository="acme/x"), start=START))
 
 
 def test_a_day_of_one_trouble_is_two_messages(reader: Reader) -> None:
