@@ -273,6 +273,9 @@ class Caps(Parameters):
     """Limits that are code. Reaching one ends the run with its name."""
 
     new_pull_requests_per_tick: int = Field(default=2, ge=0, le=20)
+    agent_sessions: int = Field(
+        default=3, ge=1, le=20, description="Sessions at the same time on the agent's server"
+    )
     session_minutes: float = Field(default=30, gt=0, le=240)
     session_steps: int = Field(default=120, ge=1, le=1000)
     session_cost: float = Field(default=5.0, gt=0, description="US dollars")

@@ -6,6 +6,7 @@ from prefect import State, flow
 
 from autofix.models import ServiceContext, Skipped
 from autofix.parameters import Autonomy, Caps
+from tasks.agent import clean_up
 from tasks.change import find_existing, make_change, publish
 from tasks.fix import one_at_a_time, prepare_fix
 from tasks.plan import check_plan, write_plan
@@ -57,4 +58,6 @@ def generate_fix(
         report_change(fix, done)
         if not done.judged.allowed:
             return report_refusal(fix, done.judged)
-        return report_pull_request(fix, publish(fix, plan, contexts, done))
+        pull_request = publish(fix, plan, contexts, done)
+        clean_up(fix, done.worked)
+        return report_pull_request(fix, pull_request)

@@ -19,6 +19,15 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 [[ "$AUTOFIX_AGENT_MODEL" =~ ^[a-z0-9][a-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._:/@-]*$ ]] ||
   refuse 'AUTOFIX_AGENT_MODEL is malformed: write it as provider/model, for example openai/gpt-5.'
 
+# Started as root, because a fresh volume belongs to root on some platforms: give it to the agent's
+# user, and become that user for good.
+if [ "$(id -u)" = 0 ] && [ -n "${OPENCODE_USER:-}" ]; then
+  chown "$OPENCODE_USER:" "$HOME"
+  install --directory --owner "$OPENCODE_USER" --group "$OPENCODE_USER" \
+    "$HOME/work" "$HOME/.local" "$HOME/.local/share" "$HOME/.local/share/opencode"
+  exec setpriv --reuid "$OPENCODE_USER" --regid "$OPENCODE_USER" --init-groups --no-new-privs -- "$0"
+fi
+
 find_binary() {
   local candidate
   for candidate in "${OPENCODE_BIN:-}" "$here/node_modules/.bin/opencode" "$(command -v opencode || true)"; do
@@ -30,6 +39,14 @@ find_binary() {
   refuse 'the opencode binary is missing: run `make setup`, or set OPENCODE_BIN to its path.'
 }
 binary="$(find_binary)"
+
+# Seconds until a request to the model is given up: between two pieces of an answer, and in all.
+milliseconds() {
+  [[ "${!1:-$2}" =~ ^[1-9][0-9]{0,4}$ ]] || refuse "$1 is not a number of seconds: leave it empty for $2."
+  printf '%s000' "${!1:-$2}"
+}
+chunk_timeout="$(milliseconds AUTOFIX_AGENT_CHUNK_SECONDS 120)"
+request_timeout="$(milliseconds AUTOFIX_AGENT_REQUEST_SECONDS 900)"
 
 # US dollars per million tokens; without them the cost cap counts nothing, steps and minutes still do.
 price() {
@@ -69,9 +86,31 @@ config="${config//\"@PROMPT@\"/$prompt}"
 config="${config//@NPM@/$package}"
 config="${config//@PROVIDER@/$provider}"
 config="${config//@MODEL@/${AUTOFIX_AGENT_MODEL#*/}}"
+config="${config//\"@CHUNK_TIMEOUT@\"/$chunk_timeout}"
+config="${config//\"@REQUEST_TIMEOUT@\"/$request_timeout}"
 config="${config//\"@PRICE_INPUT@\"/$price_input}"
 config="${config//\"@PRICE_OUTPUT@\"/$price_output}"
 config="${config//\"@PRICE_CACHED@\"/$price_cached}"
+
+# The agent's shell can read the server's whole environment, so what it has no use for goes. More can
+# be named in AUTOFIX_AGENT_ENVIRONMENT, for the tool chains of your services.
+port="${OPENCODE_PORT:-4096}" host="${OPENCODE_HOST:-127.0.0.1}"
+init="${OPENCODE_INIT:-}"
+workspace="${OPENCODE_WORKSPACE:-${HOME:?HOME is not set}/work}"
+file_mb="${AUTOFIX_AGENT_FILE_MB:-2000}"
+[[ "$file_mb" =~ ^[1-9][0-9]{0,6}$ ]] || refuse 'AUTOFIX_AGENT_FILE_MB is not a number of megabytes.'
+read -r -a wanted <<<"${AUTOFIX_AGENT_ENVIRONMENT:-}"
+for name in $(compgen -e); do
+  case " PATH HOME SHELL USER LOGNAME LANG LANGUAGE TZ TERM TMPDIR PWD ${wanted[*]:-} " in
+    *" $name "*) continue ;;
+  esac
+  case "$name" in
+    LC_* | SSL_CERT_* | NODE_EXTRA_CA_CERTS | HTTP_PROXY | HTTPS_PROXY | NO_PROXY) ;;
+    http_proxy | https_proxy | no_proxy | GH_TOKEN) ;;
+    OPENAI_API_KEY | OPENAI_BASE_URL | OPENCODE_SERVER_PASSWORD | OPENCODE_SERVER_USERNAME) ;;
+    *) unset -v "$name" ;;
+  esac
+done
 
 export OPENCODE_CONFIG_CONTENT="$config"
 export OPENCODE_DISABLE_AUTOUPDATE=1
@@ -84,8 +123,12 @@ export OPENCODE_DISABLE_CLAUDE_CODE=1
 export GIT_PAGER=cat PAGER=cat GIT_TERMINAL_PROMPT=0
 
 # the server's own folder: no git repository, no configuration of anybody
-workspace="${OPENCODE_WORKSPACE:-${HOME:?HOME is not set}/work}"
 mkdir -p "$workspace"
 cd "$workspace"
 
-exec "$binary" serve --hostname "${OPENCODE_HOST:-127.0.0.1}" --port "${OPENCODE_PORT:-4096}"
+# no single file may fill the disk
+ulimit -f $((file_mb * 1024)) 2>/dev/null || true
+
+# an init reaps what the agent's commands leave behind; it starts here, so that its environment,
+# which the agent can read as well, holds no more than the server's
+exec ${init:+"$init" -g --} "$binary" serve --hostname "$host" --port "$port"

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 
 from autofix.change.ids import branch_name, fix_id
-from autofix.change.supervisor import FixJob
+from autofix.change.job import FixJob
 from autofix.change.transfer import Change
 from autofix.models import GateResult, Model, ServiceContext, SessionResult
+from tasks.options import make_key
 
 LEASE_SECONDS = 60
 """How soon the slot of a dead run is free again."""
 WAIT_SECONDS = 3600
-"""How long a fix waits for another one of the same repository."""
+"""How long a fix waits for another one of its repository, or for a place on the agent's server."""
+
+
+FIRST = "fix"
+"""The turn that works on the plan; `PURPOSE` is the one that answers a denial."""
 
 
 class Fix(Model):
@@ -70,9 +76,32 @@ def prepare_fix(repository: str, contexts: Sequence[ServiceContext]) -> Fix:
 
 @contextmanager
 def one_at_a_time(repository: str) -> Iterator[None]:
-    """Hold the repository's only slot; its limit is made first, a missing one would not hold."""
-    name = "autofix-" + repository.lower().replace("/", "-")
+    """Hold the repository's only slot."""
+    with _slot("autofix-" + repository.lower().replace("/", "-"), 1):
+        yield
+
+
+@contextmanager
+def agent_slot(sessions: int) -> Iterator[None]:
+    """Hold one of so many places on the agent's server."""
+    with _slot("autofix-agent-sessions", sessions):
+        yield
+
+
+@contextmanager
+def _slot(name: str, limit: int) -> Iterator[None]:
+    """The limit is made first: a missing one would not hold."""
     with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(name, 1)
+        client.upsert_global_concurrency_limit_by_name(name, limit)
     with concurrency(name, strict=True, lease_duration=LEASE_SECONDS, timeout_seconds=WAIT_SECONDS):
         yield
+
+
+def fix_key(task_name: str) -> Any:
+    """One result per fix, publisher and turn, whichever run asks."""
+
+    def key(_: object, arguments: dict[str, Any]) -> str:
+        turn = arguments.get("turn", FIRST)
+        return make_key(task_name, arguments["fix"].fix_id, "gate", turn)
+
+    return key

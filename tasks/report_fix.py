@@ -13,8 +13,10 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.states import Completed
 
 from autofix.change.attach import attach_command
+from autofix.change.job import FixJob, Progress
+from autofix.change.opencode_wire import Message
 from autofix.change.render import render_change, render_progress
-from autofix.change.supervisor import FixJob, Progress
+from autofix.change.transcript import render_transcript
 from autofix.models import GateResult, PlanResult, PullRequest, ServiceContext, VerdictKind
 from autofix.plan.policy import PolicyResult
 from autofix.plan.render import render_plan
@@ -49,6 +51,11 @@ def report_change(fix: Fix, done: Done) -> None:
     post_markdown(f"change-{fix.fix_id}", text, f"Change in {fix.repository}")
     share = done.worked.session.cost / len(fix.work_ids)
     tell_monitor({cost_label(work_id): share for work_id in fix.work_ids})
+
+
+def report_transcript(fix: Fix, messages: Sequence[Message]) -> None:
+    """What was said and done in the agent's session, within a bound."""
+    post_markdown(f"transcript-{fix.fix_id}", render_transcript(messages), "The agent's session")
 
 
 def report_stop(fix: Fix, reason: str, pull_request: PullRequest | None = None) -> State[None]:

@@ -21,6 +21,7 @@ from autofix.change.opencode_wire import (
     FileContent,
     Message,
     PermissionRequest,
+    Question,
     ServerPath,
     Session,
     SessionStatus,
@@ -180,6 +181,17 @@ class OpencodeClient:
         except NotFoundError:
             return  # answered by somebody else, or left over from an aborted turn
 
+    def fetch_questions(self, directory: str) -> tuple[Question, ...]:
+        """Questions of this directory that wait for an answer."""
+        return self._read("/question", tuple[Question, ...], directory)
+
+    def reject_question(self, request_id: str, directory: str) -> None:
+        """Leave a question unanswered; the turn goes on."""
+        try:
+            self._once("POST", f"/question/{request_id}/reject", directory=directory)
+        except NotFoundError:
+            return  # answered by somebody else, or left over from an aborted turn
+
     def abort(self, session_id: str, directory: str) -> None:
         """Stop the session's turn, its running shell command included."""
         self._once("POST", f"/session/{session_id}/abort", directory=directory)
@@ -270,6 +282,10 @@ class NotFoundError(OpencodeError):
     """The server does not know what was asked for."""
 
 
+class PasswordError(OpencodeError):
+    """The server takes another password."""
+
+
 def _answer(response: httpx.Response, call: str) -> Any:
     if response.is_success:
         if not response.content:
@@ -279,7 +295,7 @@ def _answer(response: httpx.Response, call: str) -> Any:
         except ValueError as error:
             raise OpencodeError(f"{call} answered something that is no JSON") from error
     if response.status_code == httpx.codes.UNAUTHORIZED:
-        raise OpencodeError("wrong password: OPENCODE_SERVER_PASSWORD is not the server's")
+        raise PasswordError("wrong password: OPENCODE_SERVER_PASSWORD is not the server's")
     kind = NotFoundError if response.status_code == httpx.codes.NOT_FOUND else OpencodeError
     raise kind(
         f"{call} answered {response.status_code}: {_reason(response)}",

@@ -118,6 +118,13 @@ class PermissionRequest(Wire):
     patterns: tuple[str, ...] = ()
 
 
+class Question(Wire):
+    """A question of the agent that waits, without limit, for somebody's answer."""
+
+    id: str
+    session_id: str = Field(alias="sessionID")
+
+
 class FileContent(Wire):
     """A file; binary content is base64."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autofix.change.job import Progress
 from autofix.change.markdown import code, fence, inline
-from autofix.change.supervisor import Progress
 from autofix.models import CommandRun, GateResult, SessionResult, Todo
 
 PATCH_CAP = 20_000
@@ -32,6 +32,8 @@ def render_progress(attach: str, progress: Progress | None) -> str:
         f"{progress.state} · {progress.steps} steps · {progress.commands} commands · "
         f"${progress.cost:.4f}"
     )
+    if progress.waiting:
+        parts.append(f"It waits to ask the model again, {inline(progress.waiting)}")
     if progress.todos:
         parts += ["## Todo", _todos(progress.todos)]
     if progress.last_command:

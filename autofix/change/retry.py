@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from autofix.change.job import FixJob, SessionLimits
 from autofix.change.prompt import render_retry
-from autofix.change.supervisor import FixJob, SessionLimits
 from autofix.models import GateResult, SessionResult
 
 PURPOSE = "gate-retry"

@@ -9,64 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
-from autofix.change.ids import message_id, part_id, session_id
-from autofix.change.opencode import OpencodeClient
+from autofix.change.ids import part_id
+from autofix.change.job import FixJob, Progress, SessionLimits
+from autofix.change.opencode import NotFoundError, OpencodeClient, PasswordError
+from autofix.change.opencode_wire import SessionStatus
+from autofix.change.requests import RequestDesk
 from autofix.change.turn import Turn, TurnState, read_turn
-from autofix.change.workspace import Workspace, fetch_head
+from autofix.change.workspace import end_processes, fetch_head, measure_disk
 from autofix.errors import OpencodeError
-from autofix.models import Model, SessionEnd, SessionResult, Todo
+from autofix.models import SessionEnd, SessionResult, Todo
 
-_REFUSAL = "Not permitted here. Go on without it, inside the clone and with the tools you have."
 _REASON_CAP = 500
 _ENDED_AT_CAP = "it was stopped at this limit: {limit}"
-
-
-class FixJob(Model):
-    """What the agent is asked to do, and where."""
-
-    workspace: Workspace
-    title: str
-    prompt: str
-    work_ids: tuple[str, ...]
-    purpose: str = "fix"
-
-    @property
-    def session_id(self) -> str:
-        """The session of this fix."""
-        return session_id(self.workspace.fix_id)
-
-    @property
-    def message_id(self) -> str:
-        """The prompt of this purpose."""
-        return message_id(self.workspace.fix_id, self.purpose)
-
-
-class SessionLimits(Model):
-    """Where a session ends, whatever the agent says."""
-
-    length: timedelta = timedelta(minutes=30)
-    steps: int = 120
-    cost: float = 5.0
-    """US dollars; counts only when the server knows the model's prices."""
-    poll: timedelta = timedelta(seconds=1.5)
-    start_grace: timedelta = timedelta(seconds=45)
-    """How long a posted prompt may show no sign of life before it is posted again."""
-    lost_after: timedelta = timedelta(minutes=3)
-    """How long the server may be unreachable."""
-    posts: int = 3
-
-
-class Progress(Model):
-    """What a watcher is told whenever it changes."""
-
-    state: TurnState
-    steps: int
-    cost: float
-    commands: int
-    last_command: str
-    todos: tuple[Todo, ...]
 
 
 def supervise(
@@ -109,7 +64,11 @@ class _Watch:
         self._directory = job.workspace.directory
         self._turn = Turn(state=TurnState.absent)
         self._todos: tuple[Todo, ...] = ()
-        self._refused: set[str] = set()
+        self._desk = RequestDesk(client, job.workspace.directory)
+        self._busy = False
+        self._waiting = ""
+        self._looked_final: float | None = None
+        self._measured = clock()
         self._stopped: dict[str, str] = {}
         self._posts = 0
         self._spent_before = 0.0
@@ -133,22 +92,46 @@ class _Watch:
         """One look: the end if there is one."""
         try:
             # in this order: a turn that ends in between is then seen as ended, not as cut
-            busy = self._job.session_id in self._client.fetch_status(self._directory)
+            status = self._client.fetch_status(self._directory).get(self._job.session_id)
+            self._busy = status is not None
             self._turn = self._read()
-            self._refuse_permissions()
+            self._desk.answer()
+            self._waiting = _describe_wait(status)
             self._tell()
             self._answered = self._clock()
+        except PasswordError as error:
+            return SessionEnd.lost, str(error)
         except OpencodeError as error:
+            if isinstance(error, NotFoundError) and self._is_forgotten():
+                return SessionEnd.lost, "the server no longer knows the session"
             if self._clock() - self._answered > self._limits.lost_after.total_seconds():
                 return SessionEnd.lost, str(error)
             return self._over_time()
         final = self._final()
-        if final is not None:
+        if final is not None and self._is_settled():
             return final
-        limit = self._over_limit() or self._over_time()
+        limit = self._over_limit() or self._over_time() or self._over_disk()
         if limit is not None:
             return limit
-        return self._go_on(busy)
+        return self._go_on()
+
+    def _is_settled(self) -> bool:
+        """Whether an end that was read is one: while it is busy, the server may still go on.
+
+        Before it compacts a long history, a turn looks like one that was aborted.
+        """
+        if not self._busy:
+            return True
+        if self._looked_final is None:
+            self._looked_final = self._clock()
+        patience = self._limits.busy_grace.total_seconds()
+        return self._clock() - self._looked_final > patience
+
+    def _is_forgotten(self) -> bool:
+        try:
+            return self._client.find_session(self._job.session_id) is None
+        except OpencodeError:
+            return False
 
     def _read(self) -> Turn:
         messages = self._client.fetch_messages(self._job.session_id, self._directory)
@@ -160,6 +143,8 @@ class _Watch:
                 return SessionEnd.completed, ""
             case TurnState.failed:
                 return SessionEnd.failed, self._turn.reason
+            case TurnState.refused:
+                return SessionEnd.refused, self._turn.reason
             case TurnState.aborted:
                 failed = (SessionEnd.failed, self._turn.reason)
                 return self._why_stopped() or self._over_limit() or failed
@@ -186,6 +171,12 @@ class _Watch:
         return SessionEnd(self._stopped["end"]), self._stopped["reason"]
 
     def _over_limit(self) -> tuple[SessionEnd, str] | None:
+        if self._turn.compactions >= self._limits.compactions:
+            reason = (
+                f"its history was compacted {self._turn.compactions} times and is still too long "
+                "for the model"
+            )
+            return SessionEnd.failed, reason
         if self._turn.steps >= self._limits.steps:
             return SessionEnd.step_limit, _ENDED_AT_CAP.format(limit=f"{self._limits.steps} steps")
         if self._turn.cost >= self._limits.cost:
@@ -199,10 +190,22 @@ class _Watch:
         minutes = self._limits.length.total_seconds() / 60
         return SessionEnd.deadline, _ENDED_AT_CAP.format(limit=f"{minutes:g} minutes")
 
-    def _go_on(self, busy: bool) -> tuple[SessionEnd, str] | None:
+    def _over_disk(self) -> tuple[SessionEnd, str] | None:
+        if self._clock() - self._measured < self._limits.disk_every.total_seconds():
+            return None
+        self._measured = self._clock()
+        try:
+            used = measure_disk(self._client, self._job.workspace)
+        except OpencodeError:
+            return None  # a server that does not answer is judged elsewhere
+        if used <= self._limits.disk_mb:
+            return None
+        return SessionEnd.failed, f"its folder took {used} MB, more than {self._limits.disk_mb}"
+
+    def _go_on(self) -> tuple[SessionEnd, str] | None:
         """Post when nothing runs: at once the first time, later only after some patience."""
         now = self._clock()
-        if busy:
+        if self._busy:
             self._seen_alive = now
             return None
         waited = now - self._seen_alive
@@ -227,17 +230,12 @@ class _Watch:
         except OpencodeError:
             return  # whether it arrived is read from the messages at the next look
 
-    def _refuse_permissions(self) -> None:
-        for request in self._client.fetch_permissions(self._directory):
-            if request.id not in self._refused:
-                self._client.reject_permission(request.id, self._directory, _REFUSAL)
-                self._refused.add(request.id)
-
     def _tell(self) -> None:
         self._todos = self._client.fetch_todos(self._job.session_id, self._directory)
         commands = self._turn.commands
         progress = Progress(
             state=self._turn.state,
+            waiting=self._waiting,
             steps=self._turn.steps,
             cost=self._turn.cost,
             commands=len(commands),
@@ -249,8 +247,10 @@ class _Watch:
             self._on_progress(progress)
 
     def _close(self, end: SessionEnd, reason: str) -> SessionResult:
-        if self._turn.state in {TurnState.absent, TurnState.open}:
+        if self._busy or self._turn.state in {TurnState.absent, TurnState.open}:
             self._stop(end, reason)
+        if end is not SessionEnd.lost:
+            self._quietly(lambda: end_processes(self._client, self._job.workspace))
         head, end, reason = self._head(end, reason)
         self._quietly(lambda: self._client.dispose(self._directory))
         turn = self._turn
@@ -296,9 +296,15 @@ class _Watch:
         return head, end, reason
 
     @staticmethod
-    def _quietly(call: Callable[[], None]) -> None:
+    def _quietly(call: Callable[[], object]) -> None:
         """Cleaning up may fail; the end is known already and stands."""
         try:
             call()
         except OpencodeError:
             return
+
+
+def _describe_wait(status: SessionStatus | None) -> str:
+    if status is None or status.type != "retry":
+        return ""
+    return f"attempt {status.attempt}: {status.message or 'no reason'}"[:_REASON_CAP]

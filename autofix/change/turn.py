@@ -21,6 +21,8 @@ class TurnState(StrEnum):
     open = "open"
     """Runs if the session is busy, else a dead server cut it."""
     finished = "finished"
+    refused = "refused"
+    """The model declined to answer."""
     failed = "failed"
     aborted = "aborted"
 
@@ -37,15 +39,17 @@ class Turn(Model):
     seconds: float = 0.0
     """From our prompt to the newest sign of life, by the server's clock."""
     commands: tuple[CommandRun, ...] = ()
+    compactions: int = 0
+    """How often the history was compacted since the last tool call."""
     answer: str = ""
     model: str = ""
 
 
 def read_turn(messages: Sequence[Message], message_id: str) -> Turn:
     """The turn that our message began."""
-    ours, answers = _messages_of(messages, message_id)
+    ours, answers, summaries = _messages_of(messages, message_id)
     parts = [part for answer in answers for part in answer.parts]
-    state, reason = _judge(answers)
+    state, reason = _judge(answers, summaries)
     tokens = [answer.info.tokens for answer in answers]
     return Turn(
         state=state,
@@ -56,6 +60,7 @@ def read_turn(messages: Sequence[Message], message_id: str) -> Turn:
         output_tokens=int(sum(t.output + t.reasoning for t in tokens)),
         seconds=_seconds(ours, answers),
         commands=tuple(_commands(parts)),
+        compactions=_compactions(answers, summaries),
         answer=_closing_words(answers) if state is TurnState.finished else "",
         model=answers[-1].info.model_id if answers else "",
     )
@@ -63,18 +68,22 @@ def read_turn(messages: Sequence[Message], message_id: str) -> Turn:
 
 def _messages_of(
     messages: Sequence[Message], message_id: str
-) -> tuple[Message | None, list[Message]]:
+) -> tuple[Message | None, list[Message], set[str]]:
+    """Our prompt, what answers it, and the ids of the server's own requests for a summary."""
     ours: Message | None = None
     parents = {message_id}
+    summaries = set()
     answers = []
     for message in messages:
         if message.info.id == message_id:
             ours = message
         elif message.info.role == "user" and ours is not None and _is_continuation(message):
             parents.add(message.info.id)
+            if any(part.type == "compaction" for part in message.parts):
+                summaries.add(message.info.id)
         elif message.info.role == "assistant" and message.info.parent_id in parents:
             answers.append(message)
-    return ours, answers
+    return ours, answers, summaries
 
 
 def _is_continuation(message: Message) -> bool:
@@ -84,7 +93,17 @@ def _is_continuation(message: Message) -> bool:
     )
 
 
-def _judge(answers: Sequence[Message]) -> tuple[TurnState, str]:
+def _compactions(answers: Sequence[Message], summaries: set[str]) -> int:
+    count = 0
+    for answer in answers:
+        if answer.info.parent_id in summaries:
+            count += 1
+        elif any(part.type == "tool" for part in answer.parts):
+            count = 0
+    return count
+
+
+def _judge(answers: Sequence[Message], summaries: set[str]) -> tuple[TurnState, str]:
     if not answers:
         return TurnState.absent, ""
     last = answers[-1].info
@@ -96,10 +115,14 @@ def _judge(answers: Sequence[Message]) -> tuple[TurnState, str]:
         return TurnState.failed, f"{last.error.name}{status}: {last.error.data.message}"[:500]
     if last.time.completed is None or last.finish == "tool-calls":
         return TurnState.open, ""
+    if last.parent_id in summaries:
+        return TurnState.open, ""  # the summary is written, and the work goes on after it
     if last.finish is None:
         return TurnState.aborted, "the turn was aborted while it waited to retry the model"
     if last.finish == "stop":
         return TurnState.finished, ""
+    if last.finish in {"content-filter", "refusal"}:
+        return TurnState.refused, f"the model declined to answer ({last.finish})"
     if last.finish == "length":
         return TurnState.failed, "the model's answer was cut at its output limit"
     return TurnState.failed, f"the model ended its answer with '{last.finish}'"

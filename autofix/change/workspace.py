@@ -1,13 +1,16 @@
 """The agent's workspace: a clean folder per fix on the OpenCode server with a full clone below it.
 
 The session runs in the folder above the clone, which is no git repository: plugins and
-configuration that a repository brings along would otherwise run inside the server.
+configuration that a repository brings along would otherwise run inside the server. What such
+files say to agents is not even checked out.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+from datetime import timedelta
+from importlib.resources import files
 from pathlib import PurePosixPath
 
 from autofix.change.ids import branch_name, session_id
@@ -17,9 +20,13 @@ from autofix.models import Model
 from autofix.redact import cut
 from autofix.settings import Settings
 
+KEPT = timedelta(days=3)
+"""How long the folder of a fix that failed stays, for people to look at."""
+_SCRIPTS = files("autofix.change").joinpath("scripts")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BUNDLE = "autofix.bundle"
 _CLONE_TIMEOUT = 600.0
+_NO_LOGIN = re.compile(r"could not read Username|Authentication failed|Repository not found")
 
 
 class Workspace(Model):
@@ -35,6 +42,11 @@ class Workspace(Model):
     base: str
     """Commit the branch began at."""
 
+    @property
+    def target(self) -> str:
+        """The clone's folder."""
+        return f"{self.directory}/{self.clone}"
+
 
 def prepare_workspace(
     client: OpencodeClient,
@@ -43,47 +55,75 @@ def prepare_workspace(
     repository: str,
     fix_id: str,
     base_branch: str,
+    base: str | None = None,
 ) -> Workspace:
     """A clone with the fix's branch checked out. Safe to call again.
 
     The base commit is recorded with the utility session at the first call and kept from then on,
     so that a resumed fix goes on from where it began although its branch has moved. A clone that
     is there is kept; it is set back to the base only when the fixing session is gone or never was.
+    What an earlier run of the agent left running is ended, unless its session is at work.
+
+    Args:
+        client: of the server.
+        settings: the forge's address and the server's folder for clones.
+        repository: ``owner/name``.
+        fix_id: names the folder, the branch and the sessions.
+        base_branch: the deployed branch.
+        base: commit it began at, where the caller remembers one; the server may have forgotten.
     """
     root = PurePosixPath(settings.opencode_workspace)
-    directory = str(root / fix_id)
     utility = _Utility(client, fix_id)
-    recorded = utility.recorded_base()
-    clone = clone_name(repository)
-    script = _prepare_script(
-        url=f"{settings.github_url.rstrip('/')}/{repository}.git",
-        target=str(root / fix_id / clone),
-        branch=branch_name(repository, fix_id),
-        start=recorded or f"refs/remotes/origin/{base_branch}",
-        fresh=client.find_session(session_id(fix_id)) is None,
-    )
-    base = utility.run(script, "the clone could not be made", _CLONE_TIMEOUT).rsplit("\n", 1)[-1]
-    if not _COMMIT.fullmatch(base):
-        raise OpencodeError("the clone could not be made: no base commit was reported")
-    if recorded is None:
-        utility.record_base(base)
-    return Workspace(
+    begun = client.find_session(session_id(fix_id)) is not None
+    known = base or utility.recorded_base()
+    workspace = Workspace(
         fix_id=fix_id,
         repository=repository,
-        directory=directory,
-        clone=clone,
+        directory=str(root / fix_id),
+        clone=clone_name(repository),
         branch=branch_name(repository, fix_id),
-        base=recorded or base,
+        base=known or "",
     )
+    if begun and not client.fetch_status(workspace.directory):
+        end_processes(client, workspace)
+    found = _clone(utility, settings, workspace, base_branch=base_branch, fresh=not begun)
+    if utility.recorded_base() is None:
+        utility.record_base(known or found)
+    return workspace.model_copy(update={"base": known or found})
+
+
+def _clone(
+    utility: _Utility, settings: Settings, workspace: Workspace, *, base_branch: str, fresh: bool
+) -> str:
+    """Make the clone or find it; the commit it starts at."""
+    script = _script(
+        "prepare.sh",
+        root=settings.opencode_workspace,
+        directory=workspace.directory,
+        target=workspace.target,
+        url=f"{settings.github_url.rstrip('/')}/{workspace.repository}.git",
+        branch=workspace.branch,
+        start=workspace.base or f"refs/remotes/origin/{base_branch}",
+        fresh=str(int(fresh)),
+        kept_days=str(KEPT.days),
+    )
+    try:
+        out = utility.run(script, "the clone could not be made", _CLONE_TIMEOUT)
+    except OpencodeError as error:
+        if _NO_LOGIN.search(str(error)):
+            hint = "a private repository needs GH_TOKEN with read access on the agent's server"
+            raise OpencodeError(f"{str(error).partition(': ')[2]} ({hint})") from error
+        raise
+    found = out.rsplit("\n", 1)[-1]
+    if not _COMMIT.fullmatch(found):
+        raise OpencodeError("the clone could not be made: no base commit was reported")
+    return found
 
 
 def fetch_head(client: OpencodeClient, workspace: Workspace) -> str | None:
     """Newest commit of the fix's branch; None when it is still the base."""
-    head = _Utility(client, workspace.fix_id).run(
-        f"git -C {_target(workspace)} rev-parse --verify --quiet "
-        f"{shlex.quote(f'refs/heads/{workspace.branch}^{{commit}}')}",
-        "the agent's branch is gone",
-    )
+    script = _script("head.sh", target=workspace.target, branch=workspace.branch)
+    head = _Utility(client, workspace.fix_id).run(script, "the agent's branch is gone")
     if not _COMMIT.fullmatch(head):
         raise OpencodeError("the agent's branch could not be read")
     return None if head == workspace.base else head
@@ -91,14 +131,36 @@ def fetch_head(client: OpencodeClient, workspace: Workspace) -> str | None:
 
 def fetch_bundle(client: OpencodeClient, settings: Settings, workspace: Workspace) -> bytes:
     """The commits ``base..branch`` as a git bundle."""
-    bundle = f"{workspace.directory}/{_BUNDLE}"
-    branch = shlex.quote(f"refs/heads/{workspace.branch}")
-    _Utility(client, workspace.fix_id).run(
-        f"git -C {_target(workspace)} bundle create --quiet {shlex.quote(bundle)} "
-        f"{branch} {shlex.quote('^' + workspace.base)}",
-        "the commits could not be bundled",
+    script = _script(
+        "bundle.sh",
+        target=workspace.target,
+        branch=workspace.branch,
+        base=workspace.base,
+        bundle=f"{workspace.directory}/{_BUNDLE}",
     )
+    _Utility(client, workspace.fix_id).run(script, "the commits could not be bundled")
     return client.fetch_file(settings.opencode_workspace, f"{workspace.fix_id}/{_BUNDLE}")
+
+
+def end_processes(client: OpencodeClient, workspace: Workspace) -> int:
+    """End what runs in the fix's folder, or was started there; how many processes there were."""
+    script = _script("end_processes.sh", directory=workspace.directory)
+    out = _Utility(client, workspace.fix_id).run(script, "the agent's processes could not be ended")
+    return int(out) if out.isdecimal() else 0
+
+
+def measure_disk(client: OpencodeClient, workspace: Workspace) -> int:
+    """Megabytes that the fix's folder takes."""
+    script = _script("disk.sh", directory=workspace.directory)
+    out = _Utility(client, workspace.fix_id).run(script, "the agent's folder could not be measured")
+    return int(out) if out.isdecimal() else 0
+
+
+def remove_workspace(client: OpencodeClient, workspace: Workspace) -> None:
+    """End what still runs in it, and delete the fix's folder."""
+    end_processes(client, workspace)
+    script = _script("remove.sh", directory=workspace.directory)
+    _Utility(client, workspace.fix_id).run(script, "the agent's folder could not be removed")
 
 
 def clone_name(repository: str) -> str:
@@ -148,32 +210,7 @@ class _Utility:
         )
 
 
-def _target(workspace: Workspace) -> str:
-    return shlex.quote(f"{workspace.directory}/{workspace.clone}")
-
-
-def _prepare_script(*, url: str, target: str, branch: str, start: str, fresh: bool) -> str:
-    values = {"url": url, "target": target, "branch": branch, "start": start}
-    assigned = "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
-    return f"{assigned}\nfresh={int(fresh)}\n{_PREPARE}"
-
-
-# The clone is made aside and moved in whole, so a folder with the right name is a whole clone.
-_PREPARE = """\
-set -eu
-export GIT_TERMINAL_PROMPT=0
-if ! git -C "$target" rev-parse --quiet --verify "$start^{commit}" >/dev/null 2>&1 ||
-   ! git -C "$target" rev-parse --quiet --verify "refs/heads/$branch" >/dev/null 2>&1; then
-  rm -rf "$target" "$target.part"
-  mkdir -p "$(dirname "$target")"
-  git clone --quiet --no-tags "$url" "$target.part"
-  git -C "$target.part" checkout --quiet --no-track -B "$branch" "$start"
-  git -C "$target.part" config user.name 'railway-autofix agent'
-  git -C "$target.part" config user.email 'agent@railway-autofix.invalid'
-  mv "$target.part" "$target"
-elif [ "$fresh" = 1 ]; then
-  git -C "$target" checkout --quiet --force -B "$branch" "$start"
-  git -C "$target" clean -ffdxq
-fi
-git -C "$target" rev-parse "$start^{commit}"
-"""
+def _script(name: str, **values: str) -> str:
+    """A script of ours with its variables set in front of it."""
+    assigned = "\n".join(f"{key}={shlex.quote(value)}" for key, value in values.items())
+    return f"{assigned}\n{_SCRIPTS.joinpath(name).read_text(encoding='utf-8')}"

@@ -150,7 +150,7 @@ def test_an_agent_that_cannot_be_reached_fails_the_run_with_that_reason(
 ) -> None:
     """The plan is kept, the run is failed, and its message names OpenCode."""
     monkeypatch.setenv("OPENCODE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("tasks.change.HEALTH_SECONDS", 1)
+    monkeypatch.setattr("tasks.agent.HEALTH_SECONDS", 1)
     state = _run(context, Autonomy.pull_request)
     assert state.is_failed()
     assert "OpenCode" in str(state.message)

@@ -12,10 +12,11 @@ import pytest
 from autofix.change.gate import GateOptions, judge
 from autofix.change.github import GithubClient
 from autofix.change.ids import branch_name
+from autofix.change.job import FixJob, Progress, SessionLimits
 from autofix.change.opencode import OpencodeClient
 from autofix.change.publish import publish
 from autofix.change.retry import add_turn, retry_job
-from autofix.change.supervisor import FixJob, Progress, SessionLimits, supervise
+from autofix.change.supervisor import supervise
 from autofix.change.transfer import Change, import_bundle
 from autofix.change.workspace import Workspace, fetch_bundle, prepare_workspace
 from autofix.errors import PolicyViolation

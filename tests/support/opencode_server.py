@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from autofix.change.opencode import OpencodeClient
 from autofix.settings import Settings
@@ -24,6 +27,7 @@ class OpencodeServer:
 
     def __init__(self, home: Path, model_url: str, **environment: str) -> None:
         home.mkdir(parents=True, exist_ok=True)
+        self.script = SCRIPT
         self.home = home
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -44,12 +48,27 @@ class OpencodeServer:
     def start(self) -> None:
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["bash", str(SCRIPT)],
+                ["bash", str(self.script)],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def configure(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Use a copy of the shipped configuration, changed."""
+        folder = self.home / "opencode"
+        shutil.copytree(SCRIPT.parent, folder, ignore=shutil.ignore_patterns("node_modules"))
+        file = folder / "opencode.json"
+        configuration = json.loads(file.read_text())
+        change(configuration)
+        file.write_text(json.dumps(configuration))
+        self.script = folder / SCRIPT.name
+        self._environment["OPENCODE_BIN"] = str(BINARY)
+
+    def forget(self) -> None:
+        """Delete the database: sessions, messages, todo lists."""
+        shutil.rmtree(self.home / ".local" / "share" / "opencode")
 
     def kill(self) -> None:
         """kill -9, with everything in its process group."""
@@ -60,9 +79,16 @@ class OpencodeServer:
 
 
 @contextmanager
-def serve_opencode(home: Path, model_url: str, **environment: str) -> Iterator[OpencodeServer]:
+def serve_opencode(
+    home: Path,
+    model_url: str,
+    configure: Callable[[dict[str, Any]], None] | None = None,
+    **environment: str,
+) -> Iterator[OpencodeServer]:
     """A healthy server that is gone when the block is left."""
     server = OpencodeServer(home, model_url, **environment)
+    if configure is not None:
+        server.configure(configure)
     server.start()
     try:
         with OpencodeClient(make_settings(server)) as client:

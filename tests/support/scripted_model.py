@@ -6,6 +6,7 @@ It remembers nothing: which step comes next is read from how many tool results t
 from __future__ import annotations
 
 import json
+import select
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,21 @@ class Call:
     arguments: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What the endpoint does to one request in place of an answer."""
+
+    status: int = 200
+    message: str = "try again"
+    code: str = ""
+    retry_after: int | None = 1
+    """Sent along, so that nobody waits out a back-off."""
+    cut: bool = False
+    """The stream ends in the middle."""
+    hang: float = 0
+    """Seconds without an answer, or until the other side is gone."""
+
+
 @dataclass
 class ScriptedModel:
     """Tool calls, one a step, then closing words."""
@@ -33,6 +49,8 @@ class ScriptedModel:
     """Tool calls for the second prompt of a session and those after it."""
     status: int = 200
     """Other than 200: every request is refused with it."""
+    faults: list[Fault] = field(default_factory=list)
+    """One a request, before anything is answered."""
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if not request.get("tools"):
@@ -67,6 +85,9 @@ def serve_model(model: ScriptedModel) -> Iterator[str]:
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if request.get("tools") and model.faults:
+                self._fail(model.faults.pop(0))
+                return
             self.send_response(model.status)
             if model.status != 200:
                 self.send_header("Content-Type", "application/json")
@@ -78,6 +99,24 @@ def serve_model(model: ScriptedModel) -> Iterator[str]:
             for chunk in _chunks(model.answer(request)):
                 self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             self.wfile.write(b"data: [DONE]\n\n")
+
+        def _fail(self, fault: Fault) -> None:
+            if fault.hang:
+                select.select([self.connection], [], [], fault.hang)
+                return
+            self.send_response(fault.status)
+            if fault.retry_after is not None:
+                self.send_header("Retry-After", str(fault.retry_after))
+            if fault.cut:
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                first = next(iter(_chunks({"content": "I begin"})))
+                self.wfile.write(f"data: {json.dumps(first)}\n\n".encode())
+                return
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            error = {"message": fault.message, "code": fault.code, "type": fault.code}
+            self.wfile.write(json.dumps({"error": error}).encode())
 
         def log_message(self, *_: object) -> None:
             """Nothing."""

@@ -21,7 +21,10 @@ class OpencodeApp(httpx.MockTransport):
         self.messages: list[dict[str, Any]] = []
         self.busy: set[str] = set()
         self.permissions: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
         self.todos: list[dict[str, Any]] = []
+        self.status: dict[str, Any] = {"type": "busy"}
+        self.unauthorized = False
         self.writes: list[tuple[str, Any]] = []
         self.shell_output = f"{HEAD}\n\nautofix-exit:0\n"
         self.files: dict[str, bytes] = {}
@@ -37,6 +40,8 @@ class OpencodeApp(httpx.MockTransport):
             self.down -= 1
             raise httpx.ConnectError("refused", request=request)
         assert request.headers["Authorization"].startswith("Basic ")
+        if self.unauthorized:
+            return httpx.Response(401)
         body = json.loads(request.content) if request.content else None
         path = request.url.path
         if request.method != "GET":
@@ -49,14 +54,16 @@ class OpencodeApp(httpx.MockTransport):
         if path == "/path":
             return httpx.Response(200, json={"directory": "/work", "home": "/home"})
         if path == "/session/status":
-            return httpx.Response(200, json={s: {"type": "busy"} for s in self.busy})
+            return httpx.Response(200, json=dict.fromkeys(self.busy, self.status))
         if path == "/permission":
             return httpx.Response(200, json=self.permissions)
+        if path == "/question":
+            return httpx.Response(200, json=self.questions)
         if path == "/file/content":
             content = self.files[request.url.params["path"]]
             encoded = base64.b64encode(content).decode()
             return httpx.Response(200, json={"type": "binary", "content": encoded})
-        if path.endswith("/message"):
+        if path.endswith("/message") and path.split("/")[2] in self.sessions:
             return httpx.Response(200, json=self.messages)
         if path.endswith("/todo"):
             return httpx.Response(200, json=self.todos)

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
+from autofix.change.job import FixJob, SessionLimits
 from autofix.change.retry import PURPOSE, add_turn, rest_of, retry_job
-from autofix.change.supervisor import FixJob, SessionLimits
 from autofix.change.workspace import Workspace
 from autofix.models import CommandRun, Denial, GateResult, SessionEnd
 from tests.unit.change.plans import make_session

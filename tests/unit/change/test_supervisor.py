@@ -2,8 +2,9 @@ from datetime import timedelta
 
 import pytest
 
+from autofix.change.job import FixJob, SessionLimits
 from autofix.change.opencode import OpencodeClient
-from autofix.change.supervisor import FixJob, SessionLimits, supervise
+from autofix.change.supervisor import supervise
 from autofix.change.workspace import Workspace
 from autofix.models import CommandRun, SessionEnd, Todo
 from tests.unit.change.opencode_app import HEAD, OpencodeApp, assistant, bash, user
@@ -47,10 +48,23 @@ def clock():
 
 
 @pytest.fixture
-def watch(settings, app, clock):
+def told():
+    """What a watcher was told."""
+    return []
+
+
+@pytest.fixture
+def watch(settings, app, clock, told):
     def run(**limits):
         with OpencodeClient(settings, app) as client:
-            return supervise(client, JOB, SessionLimits(**limits), clock=clock, sleep=clock.sleep)
+            return supervise(
+                client,
+                JOB,
+                SessionLimits(**limits),
+                clock=clock,
+                sleep=clock.sleep,
+                on_progress=told.append,
+            )
 
     return run
 
@@ -129,6 +143,59 @@ def test_compacted_turn_goes_on_under_the_servers_message(app, watch):
     ]
     result = watch()
     assert (result.end, result.steps) == (SessionEnd.completed, 2)
+
+
+def test_a_summary_is_not_the_end(app, watch, clock):
+    """What the server asks the model for itself answers nobody; the work goes on after it."""
+    app.busy = {JOB.session_id}
+    app.messages = [
+        user(OURS),
+        assistant(OURS, finish="tool-calls"),
+        user("msg_c", type="compaction"),
+        assistant("msg_c", id="msg_s", parts=[{"type": "text", "text": "a summary"}]),
+    ]
+
+    def go_on():
+        if clock.now > 15:
+            app.busy = set()
+            app.messages += [user("msg_d", synthetic=True), assistant("msg_d", id="msg_e")]
+
+    clock.then = go_on
+    assert watch().end is SessionEnd.completed
+    assert clock.now > 15
+
+
+def test_a_turn_that_looks_aborted_before_it_is_compacted_goes_on(app, watch, clock):
+    """While the session is busy an end may be none; after some patience it is one."""
+    app.busy = {JOB.session_id}
+    app.messages = [user(OURS), assistant(OURS, finish=None)]
+
+    def go_on():
+        if clock.now > 3:
+            app.busy = set()
+            app.messages += [user("msg_d", synthetic=True), assistant("msg_d", id="msg_e")]
+
+    clock.then = go_on
+    assert watch().end is SessionEnd.completed
+    app.messages, app.busy, clock.then = app.messages[:2], {JOB.session_id}, lambda: None
+    assert watch().end is SessionEnd.failed
+
+
+def test_a_history_that_is_compacted_without_end_is_given_up(app, watch):
+    """Nothing is done between one compaction and the next, and each one costs."""
+    app.busy = {JOB.session_id}
+    app.messages = [user(OURS)]
+    for number in range(4):
+        app.messages += [
+            user(f"msg_c{number}", type="compaction"),
+            assistant(f"msg_c{number}", id=f"msg_s{number}", parts=[]),
+            user(f"msg_d{number}", synthetic=True),
+            assistant(f"msg_d{number}", id=f"msg_e{number}", parts=[], finish=None),
+        ]
+    result = watch()
+    assert result.end is SessionEnd.failed
+    assert "compacted 4 times" in result.reason
+    assert app.posted("/abort") == 1
 
 
 def test_turn_cut_by_a_dead_server_is_posted_again(app, watch):
@@ -238,3 +305,90 @@ def test_nothing_committed_is_its_own_end(app, watch):
     app.messages = [user(OURS), assistant(OURS)]
     result = watch()
     assert (result.end, result.head) == (SessionEnd.nothing_to_change, None)
+
+
+@pytest.mark.parametrize(
+    ("permission", "words"),
+    [
+        ("external_directory", "Nothing outside"),
+        ("doom_loop", "something else"),
+        ("nobody_foresaw_this", "Not permitted here"),
+    ],
+)
+def test_each_permission_gets_its_own_words(app, watch, clock, permission, words):
+    """The agent reads why, also for a request that no rule knows."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    app.permissions = [{"id": "per_1", "sessionID": JOB.session_id, "permission": permission}]
+    clock.then = lambda: clock.now > 4 and app.messages.append(assistant(OURS, id="msg_b"))
+    watch()
+    (reply,) = [body for written, body in app.writes if "/permission/per_1/reply" in written]
+    assert words in reply["message"]
+
+
+def test_a_question_is_left_unanswered_at_once(app, watch, clock):
+    """Nobody is there to answer, so the agent is told so and goes on."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    app.questions = [{"id": "que_1", "sessionID": JOB.session_id, "questions": []}]
+    clock.then = lambda: clock.now > 4 and app.messages.append(assistant(OURS, id="msg_b"))
+    watch()
+    assert app.posted("/question/que_1/reject") == 1
+
+
+def test_a_server_that_forgot_the_session_is_lost_at_once(app, watch, clock):
+    """An empty database does not come back, so nobody waits for it."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    clock.then = app.sessions.clear
+    result = watch()
+    assert (result.end, result.reason) == (
+        SessionEnd.lost,
+        "the server no longer knows the session",
+    )
+    assert clock.now < 5
+    assert app.posted("/prompt_async") == 0
+
+
+def test_another_password_in_the_middle_is_lost_at_once(app, watch, clock):
+    """It will not become right by waiting; the reason says what to look at."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+
+    def change_password():
+        app.unauthorized = True
+
+    clock.then = change_password
+    result = watch()
+    assert result.end is SessionEnd.lost
+    assert "OPENCODE_SERVER_PASSWORD" in result.reason
+    assert clock.now < 5
+
+
+def test_a_model_that_declines_is_its_own_end(app, watch):
+    """Not a failure of anything: it was asked and said no."""
+    app.messages = [user(OURS), assistant(OURS, finish="content-filter")]
+    assert watch().end is SessionEnd.refused
+
+
+def test_a_folder_that_grows_too_big_ends_the_session(app, watch):
+    """Measured now and then; the turn is aborted and the reason has both numbers."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    app.shell_output = "900\n\nautofix-exit:0\n"
+    result = watch(disk_mb=500, disk_every=timedelta(seconds=10))
+    assert (result.end, result.reason) == (
+        SessionEnd.failed,
+        "its folder took 900 MB, more than 500",
+    )
+    assert app.posted("/abort") == 1
+
+
+def test_a_watcher_sees_that_the_model_is_waited_for(app, watch, clock, told):
+    """While the endpoint makes the server wait, nothing else would move."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    app.status = {"type": "retry", "attempt": 2, "message": "Too many requests"}
+    clock.then = lambda: clock.now > 4 and app.messages.append(assistant(OURS, id="msg_b"))
+    watch()
+    assert "attempt 2: Too many requests" in {progress.waiting for progress in told}

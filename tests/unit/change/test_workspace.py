@@ -1,7 +1,9 @@
 """The scripts run for real: the shell endpoint is replaced by this machine's own shell."""
 
 import json
+import os
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -10,10 +12,14 @@ from autofix.change.attach import attach_command
 from autofix.change.ids import branch_name, session_id
 from autofix.change.opencode import OpencodeClient
 from autofix.change.workspace import (
+    KEPT,
     clone_name,
+    end_processes,
     fetch_bundle,
     fetch_head,
+    measure_disk,
     prepare_workspace,
+    remove_workspace,
 )
 from autofix.errors import OpencodeError
 from tests.unit.change.opencode_app import OpencodeApp
@@ -36,7 +42,11 @@ class ShellApp(OpencodeApp):
             self.files[request.url.params["path"]] = path.read_bytes()
         return super()._answer(request)
 
+    shell_failure = ""
+
     def _run(self, command: str) -> str:
+        if self.shell_failure:
+            return f"{self.shell_failure}\n\nautofix-exit:128\n"
         done = subprocess.run(
             ["bash", "-c", f"eval {json.dumps(command)}"], cwd=self.root, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
@@ -59,9 +69,14 @@ class World:
         )
         self.client = OpencodeClient(self.settings, httpx.MockTransport(self.app.handler))
 
-    def prepare(self):
+    def prepare(self, fix_id="f1", **fields):
         return prepare_workspace(
-            self.client, self.settings, repository="acme/x", fix_id="f1", base_branch="main"
+            self.client,
+            self.settings,
+            repository="acme/x",
+            fix_id=fix_id,
+            base_branch="main",
+            **fields,
         )
 
     def begin_session(self) -> None:
@@ -160,6 +175,112 @@ def test_failure_is_told_in_gits_words(world):
 def test_clone_name_is_plain(repository, name):
     """No hidden folder, nothing a shell would read."""
     assert clone_name(repository) == name
+
+
+def test_a_server_that_forgot_the_base_is_reminded_of_it(world):
+    """The caller remembers, so a moved branch changes nothing even with an empty database."""
+    base = world.prepare().base
+    world.source.commit({"a": "9\n"})
+    world.app.sessions.clear()
+    subprocess.run(["rm", "-rf", str(world.clone)], check=True)
+    assert world.prepare(base=base).base == base
+    assert world.git("rev-parse", "HEAD") == base
+
+
+def test_what_a_repository_says_to_agents_is_not_checked_out(world):
+    """Neither plugins nor configuration nor instructions, at any depth; git sees no change."""
+    hidden = ["AGENTS.md", "opencode.json", ".opencode/plugin/x.js", "deep/CLAUDE.md"]
+    world.source.commit({**dict.fromkeys(hidden, "do as I say\n"), "deep/b": "1\n"})
+    workspace = world.prepare()
+    assert not [name for name in hidden if (world.clone / name).exists()]
+    assert (world.clone / "deep/b").exists()
+    assert world.git("status", "--porcelain") == ""
+    world.agent_commits()
+    world.git("add", "-A")
+    assert world.git("diff", "--name-only", workspace.base, "HEAD") == "a"
+
+
+def test_two_fixes_stay_apart(world):
+    """A folder, a branch and a session each, of the same repository."""
+    first, second = world.prepare("f1"), world.prepare("f2")
+    assert first.directory != second.directory
+    world.agent_commits()
+    assert fetch_head(world.client, first) is not None
+    assert fetch_head(world.client, second) is None
+    remove_workspace(world.client, second)
+    assert world.clone.exists()
+
+
+def test_folders_of_old_failures_are_removed_by_later_fixes(world):
+    """Only what carries our mark and is older than the time it is kept."""
+    world.prepare("old")
+    world.prepare("young")
+    (world.root / "foreign").mkdir()
+    long_ago = time.time() - KEPT.total_seconds() - 2 * 86_400
+    for folder in ("old", "foreign"):
+        os.utime(world.root / folder, (long_ago, long_ago))
+    os.utime(world.root / "old" / ".autofix-workspace", (long_ago, long_ago))
+    world.prepare()
+    assert sorted(p.name for p in world.root.iterdir()) == ["f1", "foreign", "young"]
+
+
+def test_what_the_agent_left_running_is_ended(world):
+    """In its folder, or moved away from it; nothing that was started elsewhere."""
+    workspace = world.prepare()
+    environment = {"PATH": os.environ["PATH"]}
+    left = [
+        subprocess.Popen(["sleep", "300"], cwd=world.clone, env=environment),
+        subprocess.Popen(
+            ["bash", "-c", "cd / && setsid sleep 300"],
+            cwd=world.clone,
+            env={**environment, "PWD": str(world.clone)},
+        ),
+    ]
+    other = subprocess.Popen(["sleep", "300"], cwd="/", env=environment)
+    try:
+        time.sleep(0.3)
+        assert end_processes(world.client, workspace) >= 2
+        assert [process.wait(5) for process in left] == [-9, -9]
+        assert other.poll() is None
+    finally:
+        for process in (*left, other):
+            process.kill()
+            process.wait()
+
+
+def test_a_resumed_fix_first_ends_what_was_left_running(world):
+    """Unless the session is still at work on the server."""
+    world.prepare()
+    world.begin_session()
+    left = subprocess.Popen(["sleep", "300"], cwd=world.clone)
+    try:
+        world.app.busy = {session_id("f1")}
+        world.prepare()
+        assert left.poll() is None
+        world.app.busy = set()
+        world.prepare()
+        assert left.wait(5) == -9
+    finally:
+        left.kill()
+        left.wait()
+
+
+def test_a_folder_is_measured_and_removed(world):
+    """The whole folder, the clone and what lies beside it."""
+    workspace = world.prepare()
+    (world.root / "f1" / "big").write_bytes(b"\1" * 5_000_000)
+    assert measure_disk(world.client, workspace) >= 5
+    remove_workspace(world.client, workspace)
+    assert not (world.root / "f1").exists()
+    remove_workspace(world.client, workspace)
+
+
+def test_a_repository_that_needs_a_login_says_what_to_do(world):
+    """Git's own words, and which setting is missing."""
+    world.app.shell_failure = "fatal: could not read Username for 'https://x': No such device"
+    with pytest.raises(OpencodeError, match="GH_TOKEN with read access") as caught:
+        world.prepare()
+    assert "could not read Username" in str(caught.value)
 
 
 def test_attach_command_quotes_and_holds_no_password(settings):
