@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 AGENT = "fixer"
 _HEALTH_TIMEOUT = 2.0
+_READ_TIMEOUT = 10.0
+"""A server that restarts never answers what came too early: better asked again than waited for."""
 _EXIT_LINE = re.compile(r"(?:\A|\n)autofix-exit:(\d+)\s*\Z")
 _RETRIED_STATUS = frozenset({502, 503, 504})
 
@@ -242,7 +244,9 @@ class OpencodeClient:
     ) -> T:
         for attempt in stamina.retry_context(on=_is_retryable, attempts=4, timeout=40.0):
             with attempt:
-                answer = self._once("GET", path, directory=directory, query=query)
+                answer = self._once(
+                    "GET", path, directory=directory, query=query, timeout=_READ_TIMEOUT
+                )
                 return _parse(shape, answer)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 

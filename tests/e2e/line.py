@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,14 +54,30 @@ class Line:
     server: OpencodeServer
     settings: Settings
     client: OpencodeClient
+    repository: str = REPOSITORY
     told: list[Progress] = field(default_factory=list)
+
+    def begin(
+        self, name: str, calls: Sequence[Call] = (), files: dict[str, str] | None = None
+    ) -> None:
+        """Another test on the same server: a repository of its own, and a script of its own."""
+        self.repository = f"{name}/billing-api"
+        self.forge.create_repository(
+            self.repository,
+            _write(self.root / name, {"app.py": "TOTAL = 1\n", **(files or {})}),
+            "Begin",
+        )
+        self.model.calls = calls
+        self.model.faults.clear()
+        self.model.requests.clear()
+        self.told.clear()
 
     def prepare(self, fix_id: str = "f1", **fields: Any) -> Workspace:
         """A workspace on the server."""
         return prepare_workspace(
             self.client,
             self.settings,
-            repository=fields.pop("repository", REPOSITORY),
+            repository=fields.pop("repository", self.repository),
             fix_id=fix_id,
             base_branch="main",
             **fields,
@@ -83,8 +100,7 @@ class Line:
 
     def judge(self, workspace: Workspace) -> GateResult:
         """What the gate says of what the agent committed."""
-        folder = self.root / f"judge-{workspace.fix_id}"
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix="judge-", dir=self.root))
         repository, head = import_bundle(
             fetch_bundle(self.client, self.settings, workspace),
             change(workspace),
@@ -95,13 +111,11 @@ class Line:
 
     def push_to_main(self, files: dict[str, str]) -> str:
         """Somebody else's commit on the deployed branch."""
-        clone = self.root / "somebody"
-        source = self.forge.git_dir(REPOSITORY)
+        clone = Path(tempfile.mkdtemp(prefix="somebody-", dir=self.root))
+        source = self.forge.git_dir(self.repository)
         git = ["git", "-c", "user.name=S", "-c", "user.email=s@example.test"]
         subprocess.run([*git, "clone", "-q", str(source), str(clone)], check=True)
-        for name, text in files.items():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            (clone / name).write_text(text)
+        _write(clone, files)
         for command in (["add", "-A"], ["commit", "-q", "-m", "Else"], ["push", "-q"]):
             subprocess.run([*git, "-C", str(clone), *command], check=True)
         out = subprocess.check_output([*git, "-C", str(clone), "rev-parse", "HEAD"], text=True)
@@ -116,28 +130,31 @@ def job(workspace: Workspace) -> FixJob:
 def change(workspace: Workspace) -> Change:
     """What would be published."""
     return Change(
-        repository=REPOSITORY,
+        repository=workspace.repository,
         base_branch="main",
-        branch=branch_name(REPOSITORY, workspace.fix_id),
+        branch=branch_name(workspace.repository, workspace.fix_id),
         base=workspace.base,
         title="Return the total",
     )
 
 
+def _write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
 @contextmanager
 def serve_line(
     root: Path,
-    calls: list[Call],
+    calls: Sequence[Call],
     *,
-    files: dict[str, str] | None = None,
     configure: Callable[[dict[str, Any]], None] | None = None,
     **environment: str,
 ) -> Iterator[Line]:
-    """The whole line for one test, and nothing of it afterwards."""
-    source = root / "source"
-    for name, text in {"app.py": "TOTAL = 1\n", **(files or {})}.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_text(text)
+    """The whole line for one test or for several, and nothing of it afterwards."""
+    source = _write(root / "source", {"app.py": "TOTAL = 1\n"})
     (root / "forge").mkdir()
     forge = Forge(root / "forge", TOKEN, lambda *_: None)
     forge.create_repository(REPOSITORY, source, "Begin")

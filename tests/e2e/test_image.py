@@ -29,10 +29,10 @@ def _environment(home: Path, **more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     npm = {
         "NPM_CONFIG_CACHE": str(ROOT / ".cache" / "npm"),
-        "NPM_CONFIG_USERCONFIG": "/root/.npmrc",
+        "NPM_CONFIG_PREFER_OFFLINE": "true",
+        "NPM_CONFIG_USERCONFIG": str(Path.home() / ".npmrc"),
     }
-    user = Path.home() / ".npmrc"
-    return {**kept, **npm, "NPM_CONFIG_USERCONFIG": str(user), "HOME": str(home), **more}
+    return {**kept, **npm, "HOME": str(home), **more}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from autofix.change.opencode import OpencodeClient
 from autofix.settings import Settings
@@ -71,9 +74,13 @@ class OpencodeServer:
         shutil.rmtree(self.home / ".local" / "share" / "opencode")
 
     def kill(self) -> None:
-        """kill -9, with everything in its process group."""
+        """kill -9, with everything in its process group, and what an init started below it."""
         if self._process is not None:
+            started = psutil.Process(self._process.pid).children()
             os.killpg(self._process.pid, signal.SIGKILL)
+            for child in started:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
             self._process.wait()
             self._process = None
 
