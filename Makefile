@@ -19,10 +19,10 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo eval-model test lint format typecheck bench lock chaos scale-check up down clean
+.PHONY: help setup demo eval-model eval-detection test lint format typecheck bench lock chaos scale-check up down clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(PY_STAMP) $(NPM_STAMP) $(TOKENIZER_STAMP) ## install the pinned Python and Node packages (once)
 
@@ -53,6 +53,9 @@ demo: setup ## the whole story on embedded defaults; KEEP=1 leaves it running
 
 eval-model: setup ## every scenario with a real model, when OPENAI_API_KEY is set (see docs/evals.md)
 	@$(BIN)/python -m tests.evals
+
+eval-detection: setup ## the detector on generated days it has not seen, beside a plain rule
+	@$(BIN)/python -m tests.eval_detection
 
 test: setup lint typecheck ## every check and every test, one end-to-end run included
 	@$(BIN)/python -m pytest

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autofix.detect.course import stride_of
-from autofix.detect.grid import Array, Flags
+from autofix.detect.grid import Array, Flags, Ints
 from autofix.detect.view import FINE, WINDOW
 
 FULL, LONG = WINDOW, 2 * WINDOW
@@ -123,44 +123,76 @@ def failing(
         rate = 100 * number / total
     found: Flags = (total >= least) & (number >= _MIN_HITS) & (rate >= level)
     found &= surprise(number, total * base / 100) >= _SURPRISE
-    for row, place in np.argwhere(found):
-        span = slice(int(ENDS[place]) - length, int(ENDS[place]))
-        found[row, place] = _all_along(hits[row, span], requests[row, span], float(level[row, 0]))
+    rows, places = np.nonzero(found)
+    if rows.size:
+        steps = (ENDS[places] - length)[:, None] + np.arange(length)
+        span = rows[:, None], steps
+        found[rows, places] = _all_along(
+            np.nan_to_num(hits[span]), np.nan_to_num(requests[span]), level[rows, 0]
+        )
     return found
 
 
-def _all_along(hits: Array, requests: Array, level: float) -> bool:
-    """Whether a rate is not that of a burst."""
-    hits, requests = np.nan_to_num(hits), np.nan_to_num(requests)
-    if len(hits) >= FULL and _recurs(hits, requests, level):
-        return True
-    number = np.clip(requests.sum() * level / 100 / _PER_GROUP, _GROUPS[0], _GROUPS[1])
-    groups = np.array_split(np.arange(len(hits)), int(number))
-    totals = [(hits[group].sum(), requests[group].sum()) for group in groups]
-    busy = [(failed, total) for failed, total in totals if total > 0]
-    reached = sum(100 * failed >= _GROUP_LEVEL * level * total for failed, total in busy)
-    share = _LONG_SHARE if len(hits) >= FULL else SHORT_SHARE
-    if reached < share * max(len(busy), _MIN_SAMPLES):
-        return False
-    failed, total, number_left = without_burst(hits, requests)
-    least = _MIN_SAMPLES if 2 * (requests > 0).sum() >= len(hits) else _MIN_SAMPLES - 1
-    return number_left >= least and bool(100 * failed >= _REST_LEVEL * level * total > 0)
+def _all_along(hits: Array, requests: Array, level: Array) -> Flags:
+    """Which stretches have a rate that is not that of a burst; a row each."""
+    length = hits.shape[1]
+    most = _most_parts_fail(hits, requests, level)
+    failed, total, left = without_burst(hits, requests)
+    is_dense = 2 * (requests > 0).sum(axis=1) >= length
+    rest = 100 * failed >= _REST_LEVEL * level * total
+    rest &= (level * total > 0) & (left >= np.where(is_dense, _MIN_SAMPLES, _MIN_SAMPLES - 1))
+    everywhere: Flags = most & rest
+    return everywhere | _recurs(hits, requests, level) if length >= FULL else everywhere
 
 
-def _recurs(hits: Array, requests: Array, level: float) -> bool:
-    """Whether bursts come again and again, apart from each other, as a crash loop makes them."""
-    burst = (hits >= _MIN_SAMPLES) & (100 * hits >= _BURST_LEVEL * level * requests)
-    places = np.flatnonzero(burst)
-    return len(places) > 0 and 1 + int((np.diff(places) > 2).sum()) >= _RECUR  # noqa: PLR2004
+def _most_parts_fail(hits: Array, requests: Array, level: Array) -> Flags:
+    length = hits.shape[1]
+    share = _LONG_SHARE if length >= FULL else SHORT_SHARE
+    wanted = requests.sum(axis=1) * level / 100 / _PER_GROUP
+    number = np.clip(wanted, *_GROUPS).astype("int64")
+    found = np.zeros(len(hits), dtype=bool)
+    for parts in np.unique(number):
+        chosen = number == parts
+        # as even as can be, the longer ones first
+        starts = [int(g[0]) for g in np.array_split(np.arange(length), parts) if g.size]
+        failed = np.add.reduceat(hits[chosen], starts, axis=1)
+        total = np.add.reduceat(requests[chosen], starts, axis=1)
+        busy = total > 0
+        reached = busy & (100 * failed >= _GROUP_LEVEL * level[chosen, None] * total)
+        least = share * np.maximum(busy.sum(axis=1), _MIN_SAMPLES)
+        found[chosen] = reached.sum(axis=1) >= least
+    return found
 
 
-def without_burst(hits: Array, requests: Array) -> tuple[float, float, int]:
-    """Failed and all requests without the worst minutes, and of how many samples they are."""
-    samples = np.flatnonzero(requests > 0)
+def _recurs(hits: Array, requests: Array, level: Array) -> Flags:
+    """Where bursts come again and again, apart from each other, as a crash loop makes them."""
+    burst = (hits >= _MIN_SAMPLES) & (100 * hits >= _BURST_LEVEL * level[:, None] * requests)
+    begins = burst.copy()
+    begins[:, 1:] &= ~burst[:, :-1]
+    begins[:, 2:] &= ~burst[:, :-2]
+    recurs: Flags = begins.sum(axis=1) >= _RECUR
+    return recurs
+
+
+def without_burst(hits: Array, requests: Array) -> tuple[Array, Array, Ints]:
+    """Failed and all requests without the worst minutes, and of how many samples they are.
+
+    One of each for every row.
+    """
+    length = hits.shape[1]
+    is_sample = requests > 0
+    samples = is_sample.sum(axis=1)
     # a burst may lie across two samples
-    worst = int(np.ceil(_BURST * len(samples) / len(hits))) + (2 * len(samples) < len(hits))
-    rest = samples[np.argsort(np.nan_to_num(hits[samples]))[:-worst]]
-    return float(np.nansum(hits[rest])), float(np.nansum(requests[rest])), len(rest)
+    worst = np.ceil(_BURST * samples / length).astype("int64") + (2 * samples < length)
+    order = np.argsort(np.where(is_sample, hits, -1.0), axis=1, kind="stable")
+    place = np.arange(length)
+    rest = (place >= (length - samples)[:, None]) & (place < (length - worst)[:, None])
+
+    def kept(values: Array) -> Array:
+        total: Array = np.where(rest, np.take_along_axis(values, order, axis=1), 0.0).sum(axis=1)
+        return total
+
+    return kept(hits), kept(requests), np.maximum(samples - worst, 0)
 
 
 def surprise(number: Array, expected: Array) -> Array:

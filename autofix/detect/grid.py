@@ -26,6 +26,9 @@ PEAK, LOW = "MEMORY_PEAK_GB", "MEMORY_LOW_GB"
 """The highest and the lowest sample of a step, beside its mean."""
 _SUMMED = frozenset({*STATUS_CLASSES, *COUNTS})
 _NS = 1_000_000_000
+_LARGEST, _SMALLEST = 1e18, 1e-12
+"""Nothing that a platform measures is larger; what is smaller is nothing. Squares and quotients of what
+is kept stay finite."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,11 @@ def sort_recording(
     """A recording of these rows, without the ones that say nothing.
 
     What is left out: no time, no known service or measurement, no finite number, and what is below
-    zero, which nothing that is measured here can be. Of rows that measure the same thing twice the
-    higher stays.
+    zero or beyond `_LARGEST`, which nothing that is measured here can be. Of rows that measure the
+    same thing twice the higher stays.
     """
-    kept = np.isfinite(value) & (value >= 0) & (ts >= 0) & (service >= 0) & (measurement >= 0)
+    value = np.where(np.abs(value) < _SMALLEST, 0.0, value)
+    kept = (value >= 0) & (value <= _LARGEST) & (ts >= 0) & (service >= 0) & (measurement >= 0)
     ts, service, measurement, value = ts[kept], service[kept], measurement[kept], value[kept]
     _, place = np.unique(ts, return_inverse=True)
     key = (place * max(1, len(services)) + service) * len(ORDER) + measurement

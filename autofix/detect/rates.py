@@ -155,7 +155,12 @@ def _step(rates: _Rates, row: int) -> Hit | None:
     """A rate below the warning level that is many times what the service is used to."""
     entries, factor = rates.over_below, rates.view.thresholds[row].step_factor
     span = entries.newest(row)
-    number, requests, _ = without_burst(rates.number[row, span], rates.requests[row, span])
+    failed, total, _ = without_burst(
+        np.nan_to_num(rates.number[None, row, span]), np.nan_to_num(rates.requests[None, row, span])
+    )
+    number, requests = float(failed[0]), float(total[0])
+    if not requests:
+        return None
     value = 100 * number / requests
     before = look_before(rates.view, rates.coarse_share[row], value / 3)
     seen = float(np.nansum(rates.view.coarse.requests[row, : before.start]))

@@ -169,8 +169,11 @@ def _is_above(before: Array, fitted: Array) -> bool:
     earlier = smooth(before[~np.isnan(before)]) if is_short else _rolling_means(before, width)
     if not earlier.size:
         return False
-    highest = float(earlier.max())
-    now = float(np.nanmean(fitted[-width:]))
+    recent = fitted[-width:]
+    recent = recent[~np.isnan(recent)]
+    if not recent.size:
+        return False
+    highest, now = float(earlier.max()), float(recent.mean())
     return highest >= _NEVER_NORMAL or now >= highest + _ABOVE
 
 

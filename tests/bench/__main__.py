@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("agent", "logs", "observe", "text", "tick", "window")
+BENCHMARKS = ("agent", "logs", "observe", "replay", "text", "tick", "window")
 
 
 def main(chosen: list[str]) -> int:

@@ -1,0 +1,1 @@
+"""How well the detector judges: seeded days of trouble and of quiet, replayed and scored."""
