@@ -10,8 +10,8 @@ RUN apt-get update \
 
 WORKDIR /app
 COPY requirements.runtime.lock ./
-# the lock file names versions and hashes but no registry, so a mirror works as well
-RUN pip install --no-cache-dir --require-hashes --requirement requirements.runtime.lock
+# the lock file is whole, and names versions and hashes but no registry: a mirror works as well
+RUN pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.runtime.lock
 COPY pyproject.toml README.md prefect.yaml ./
 COPY autofix ./autofix
 COPY tasks ./tasks

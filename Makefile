@@ -30,7 +30,8 @@ $(PY_STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "railway-autofix needs Python 3.11 or newer; set PYTHON=/path/to/python3.11 and run make again")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setup: Python packages from requirements.lock"
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@# the lock is whole: without --no-deps pip looks at newer versions of what is capped, and gives up
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -33,7 +33,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", str(root / "venv")], check=True)
     python = root / "venv" / "bin" / "python"
     for arguments in (
-        ["--require-hashes", "--requirement", "requirements.runtime.lock"],
+        ["--no-deps", "--require-hashes", "--requirement", "requirements.runtime.lock"],
         ["--no-deps", "--no-build-isolation", "."],
     ):
         install = [str(python), "-m", "pip", "install", "--quiet", *arguments]
