@@ -9,6 +9,7 @@ from autofix.parameters import Autonomy, Caps
 from tasks.agent import clean_up
 from tasks.change import find_existing, make_change, publish
 from tasks.fix import one_at_a_time, prepare_fix
+from tasks.naming import name_this_fix
 from tasks.plan import check_plan, write_plan
 from tasks.report_fix import (
     report_change,
@@ -19,7 +20,7 @@ from tasks.report_fix import (
 )
 
 
-@flow(name="generate_fix", flow_run_name="fix {repository}", log_prints=True)
+@flow(name="generate_fix", flow_run_name=name_this_fix, log_prints=True)
 def generate_fix(
     repository: str,
     contexts: list[ServiceContext],

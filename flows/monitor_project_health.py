@@ -19,6 +19,7 @@ from autofix.parameters import (
 )
 from tasks.detect import detect, remember_incidents
 from tasks.handover import hand_to_context
+from tasks.late import cancel_late_runs
 from tasks.observe import observe_project
 from tasks.report import conclude_tick, report_project, report_tick
 
@@ -55,6 +56,7 @@ def monitor_project_health(
     Returns:
         A completed state whose message says what was seen and handed on.
     """
+    cancel_late_runs(datetime.now(UTC))
     span = Window.ending((now or datetime.now(UTC)).replace(microsecond=0), window.length)
     observation = observe_project(span, window.step, services)
     rules = Rules(thresholds=thresholds, overrides=overrides or (), mutes=mutes or ())

@@ -49,9 +49,11 @@ def pull_service_context(
     branches.wait()
     contexts = [branch.result() for branch in branches if branch.state.is_completed()]
     report_contexts(contexts, autonomy)
-    if autonomy is not Autonomy.report:
-        for repository, group in group_by_repository(contexts).items():
-            hand_to_fix(repository, group, architecture, autonomy=autonomy, caps=caps)
+    groups = group_by_repository(contexts) if autonomy is not Autonomy.report else {}
+    started = [
+        hand_to_fix(repository, group, architecture, autonomy=autonomy, caps=caps)
+        for repository, group in groups.items()
+    ]
     for branch in branches:
         branch.result()
-    return conclude_contexts(contexts)
+    return conclude_contexts(contexts, started)

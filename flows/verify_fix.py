@@ -15,6 +15,7 @@ from autofix.parameters import (
     WindowParameters,
 )
 from tasks.detect import VariableIncidentStore
+from tasks.late import cancel_late_runs
 from tasks.observe import read_architecture
 from tasks.prune import prune_results
 from tasks.report_verify import conclude_verification, report_history
@@ -43,6 +44,7 @@ def verify_fix(
     Returns:
         A completed state whose message counts the outcomes.
     """
+    cancel_late_runs(datetime.now(UTC))
     at = (now or datetime.now(UTC)).replace(microsecond=0)
     rules = Rules(thresholds=thresholds, overrides=overrides or (), mutes=mutes or ())
     architecture = read_architecture()

@@ -28,7 +28,7 @@ from autofix.parameters import Autonomy, Caps, Rules
 from tasks.dispatch import fetch_turns
 from tasks.forge import fetch_pulls
 from tasks.guard import guarded
-from tasks.options import make_key
+from tasks.options import OWN, make_key
 from tasks.tell import tell_news
 
 TAG = "autofix-incident"
@@ -110,6 +110,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
     cache_key_fn=_key,
+    **OWN,
 )
 @guarded
 def detect(observation: Observation, rules: Rules) -> Detection:
@@ -120,7 +121,12 @@ def detect(observation: Observation, rules: Rules) -> Detection:
     return Detection(findings=findings, notes=notes)
 
 
-@task(name="remember incidents", task_run_name="remember incidents", cache_policy=NO_CACHE)
+@task(
+    name="remember incidents",
+    task_run_name="remember incidents",
+    cache_policy=NO_CACHE,
+    timeout_seconds=600,  # it asks the forge too; tried again by the next tick
+)
 @guarded
 def remember_incidents(
     observation: Observation,

@@ -24,6 +24,7 @@ from prefect.utilities.urls import url_for
 from autofix.detect.turns import Turn
 from autofix.models import Model, VerdictKind
 from tasks.guard import guarded
+from tasks.options import OWN
 
 MAX_RUNS = 3
 """How often one run may be brought back after a crash."""
@@ -43,7 +44,7 @@ def work_tags(work_ids: Iterable[str]) -> list[str]:
     return [f"work:{work_id}" for work_id in work_ids]
 
 
-@task(name="start run", task_run_name="start {name}", cache_policy=NO_CACHE)
+@task(name="start run", task_run_name="start {name}", cache_policy=NO_CACHE, **OWN)
 @guarded
 def start_run(
     deployment: str, name: str, key: str, parameters: dict[str, Any], tags: list[str]
@@ -132,10 +133,18 @@ def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str) -> Turn:
         failed_at=state.timestamp if failed and state else None,
         verdict=VerdictKind(str(verdicts[-1])) if verdicts else None,
         at=state.timestamp if state else None,
-        reason=(state.message or "") if state else "",
+        reason=_reason(newest),
         action=actions[-1] if actions else "",
         cost=sum(costs),
     )
+
+
+def _reason(run: FlowRun) -> str:
+    """What the state of a run says; how to go on after a person cancelled it."""
+    said = (run.state.message or "") if run.state else ""
+    if run.state is None or not run.state.is_cancelled():
+        return said
+    return f"its run was cancelled{f': {said}' if said else ''}; `force` starts a new attempt"
 
 
 def _find_by_key(client: SyncPrefectClient, key: str) -> FlowRun | None:

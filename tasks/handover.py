@@ -13,6 +13,7 @@ from autofix.parameters import Autonomy, Caps
 from autofix.report import render_architecture
 from tasks.detect import Due
 from tasks.dispatch import Started, start_run, work_tags
+from tasks.naming import name_contexts, name_fix
 
 PULL, FIX = "pull_service_context", "generate_fix"
 POOL = "autofix"
@@ -31,12 +32,15 @@ def hand_to_context(
     autonomy: Autonomy,
     caps: Caps,
 ) -> Started:
-    """One pull_service_context for all incidents of this tick, keyed by the monitor's run."""
-    names = ", ".join(incident.service.name for incident in due.incidents)
+    """One pull_service_context for all incidents of this tick, keyed by the run and the turns.
+
+    The turns are in it because a person may run a finished tick again when others are due.
+    """
+    turns = fix_id(incident.work_id for incident in due.incidents)
     return start_run(
         sibling(PULL),
-        name=f"context of {names}"[:120],
-        key=f"pull-service-context/{flow_run.get_id()}",
+        name=name_contexts(due.incidents),
+        key=f"pull-service-context/{flow_run.get_id()}/{turns}",
         parameters={
             "incidents": [incident.model_dump(mode="json") for incident in due.incidents],
             "step_seconds": observation.step.total_seconds(),
@@ -60,7 +64,7 @@ def hand_to_fix(
     work_ids = [context.incident.work_id for context in contexts]
     return start_run(
         sibling(FIX),
-        name=f"fix {repository}",
+        name=name_fix(repository, [context.incident for context in contexts]),
         key=f"generate-fix/{fix_id(work_ids)}/{autonomy.value}",
         parameters={
             "repository": repository,

@@ -18,7 +18,7 @@ from autofix.observe.railway import RailwayClient
 from autofix.redact import redact_model, redactor
 from autofix.settings import load_settings
 from tasks.guard import guarded
-from tasks.options import REMOTE, make_key
+from tasks.options import LOOK, make_key
 
 
 def _key(_: object, arguments: dict[str, Any]) -> str:
@@ -32,7 +32,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
     cache_key_fn=_key,
-    **REMOTE,
+    **LOOK,
 )
 @guarded
 def pull_context(

@@ -19,7 +19,7 @@ from autofix.parameters import ServiceSelection
 from autofix.redact import redact_model, redact_tree, redactor
 from autofix.settings import load_settings
 from tasks.guard import guarded
-from tasks.options import REMOTE, make_key
+from tasks.options import LOOK, make_key
 
 _BASELINE_KEPT = timedelta(hours=2)
 """Longer than the hour for which its key stands, so that a rerun finds it too."""
@@ -47,7 +47,7 @@ def _baseline_key(_: object, arguments: dict[str, Any]) -> str:
     )
 
 
-@task(name="read architecture", task_run_name="read architecture", cache_policy=NO_CACHE, **REMOTE)
+@task(name="read architecture", task_run_name="read architecture", cache_policy=NO_CACHE, **LOOK)
 @guarded
 def read_architecture() -> Architecture:
     """What runs now."""
@@ -62,7 +62,7 @@ def read_architecture() -> Architecture:
     persist_result=True,
     result_serializer="compressed/pickle",
     cache_key_fn=_key,
-    **REMOTE,
+    **LOOK,
 )
 @guarded
 def observe_project(
@@ -93,6 +93,7 @@ def observe_project(
     result_serializer="compressed/pickle",
     cache_key_fn=_baseline_key,
     cache_expiration=_BASELINE_KEPT,
+    timeout_seconds=300,
 )
 @guarded
 def read_baseline(

@@ -1,4 +1,8 @@
-"""What the shells share: when a task is tried again, and how keys are made."""
+"""What the shells share: deadlines, when a task is tried again, and how keys are made.
+
+A deadline interrupts whatever a task does in the flow's own thread. In a thread of its own (`map`) it
+comes into effect when the call that blocks returns, so every such call has a timeout of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,8 @@ def is_retryable(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
+OWN: dict[str, Any] = {"timeout_seconds": 120}
+"""For tasks that compute, or talk to the Prefect server and nobody else."""
 REMOTE: dict[str, Any] = {
     "retries": 2,
     "retry_delay_seconds": exponential_backoff(2),
@@ -31,6 +37,12 @@ REMOTE: dict[str, Any] = {
     "retry_condition_fn": is_retryable,
 }
 """For tasks that talk to another side: clients retry reads by themselves, this is the outer layer."""
+LOOK: dict[str, Any] = REMOTE | {"timeout_seconds": 600}
+"""With what is asked of a deployment, a repository or a project, waits that were asked for included."""
+LONG: dict[str, Any] = REMOTE | {"timeout_seconds": 1200}
+"""For tasks that wait for a model's whole answer, or for a clone."""
+SESSION: dict[str, Any] = REMOTE | {"timeout_seconds": 270 * 60}
+"""For an agent's turn: its own supervisor ends it by `Caps.session_minutes`, of which this is above any."""
 
 
 def make_key(task: str, *parts: object) -> str:

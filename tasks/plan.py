@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from autofix.change.ids import fix_id
@@ -21,7 +22,7 @@ from autofix.redact import redact_model, redactor
 from autofix.redact.fence import make_nonce
 from autofix.settings import load_settings
 from tasks.guard import guarded
-from tasks.options import REMOTE, make_key
+from tasks.options import LONG, OWN, make_key
 from tasks.spending import Ledger
 
 
@@ -51,7 +52,7 @@ def _key(_: object, arguments: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
     cache_key_fn=_key,
-    **REMOTE,
+    **LONG,
 )
 @guarded
 def write_plan(
@@ -83,7 +84,12 @@ def write_plan(
     return redact_model(result, door)
 
 
-@task(name="judge plan", task_run_name="judge plan for {repository}")
+@task(
+    name="judge plan",
+    task_run_name="judge plan for {repository}",
+    cache_policy=NO_CACHE,
+    **OWN,
+)
 @guarded
 def check_plan(
     repository: str,  # noqa: ARG001 - names the run

@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from tasks.guard import guarded
+from tasks.options import OWN
 
 KEPT = timedelta(days=14)
 """As long as a person's no holds: what a fix rests on is there while it may go on."""
@@ -19,7 +20,7 @@ AT_ONCE = 2_000
 """Files that are removed in one run; the rest waits for the next."""
 
 
-@task(name="prune results", task_run_name="prune results", cache_policy=NO_CACHE)
+@task(name="prune results", task_run_name="prune results", cache_policy=NO_CACHE, **OWN)
 @guarded
 def prune_results(now: datetime) -> int:
     """How many results older than `KEPT` were removed from the local storage.

@@ -30,8 +30,9 @@ from autofix.report import (
 from autofix.tick import render_tick
 from tasks.artifacts import door, post_markdown
 from tasks.detect import Detection, Due
-from tasks.dispatch import action_label, tell_monitor, verdict_label
+from tasks.dispatch import Started, action_label, tell_monitor, verdict_label
 from tasks.guard import guarded
+from tasks.options import OWN
 
 PICTURES = 12
 """Affected services that get a picture in the report of one tick."""
@@ -39,7 +40,7 @@ SUMMARIES = 12
 """Services whose summary is an artifact of its own, the affected ones first; all are in one."""
 
 
-@task(name="report project", task_run_name="report project", cache_policy=NO_CACHE)
+@task(name="report project", task_run_name="report project", cache_policy=NO_CACHE, **OWN)
 @guarded
 def report_project(observation: Observation, detection: Detection, thresholds: Thresholds) -> None:
     """The architecture, a summary a service, and the table of services and signals."""
@@ -63,7 +64,7 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
     post_markdown("findings", text, "Signals, thresholds and what was found")
 
 
-@task(name="report tick", task_run_name="report tick", cache_policy=NO_CACHE)
+@task(name="report tick", task_run_name="report tick", cache_policy=NO_CACHE, **OWN)
 @guarded
 def report_tick(
     observation: Observation, detection: Detection, due: Due, autonomy: Autonomy
@@ -102,7 +103,7 @@ def _sampled(observation: Observation) -> list[str]:
     return [f"{names[service]}: {how}" for service, how in observation.sampled.items()]
 
 
-@task(name="report contexts", task_run_name="report contexts", cache_policy=NO_CACHE)
+@task(name="report contexts", task_run_name="report contexts", cache_policy=NO_CACHE, **OWN)
 @guarded
 def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> None:
     """The verdict on each affected service with its evidence."""
@@ -134,7 +135,11 @@ def conclude_tick(observation: Observation, detection: Detection, due: Due) -> S
     return Completed(message="; ".join(parts))
 
 
-def conclude_contexts(contexts: Sequence[ServiceContext]) -> State[None]:
-    """How many services got which verdict, as the state's message."""
+def conclude_contexts(
+    contexts: Sequence[ServiceContext], started: Sequence[Started]
+) -> State[None]:
+    """How many services got which verdict and what was started or found, as the state's message."""
     counts = Counter(context.verdict.kind.value for context in contexts)
-    return Completed(message=", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())))
+    parts = [", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))]
+    parts += [f"started {run.name}" if run.new else f"{run.name} was there" for run in started]
+    return Completed(message="; ".join(parts))

@@ -25,9 +25,15 @@ from tasks.artifacts import artifact_key, door, post_markdown
 from tasks.dispatch import cost_label, tell_monitor, verdict_label
 from tasks.fix import Done, Fix
 from tasks.guard import guarded
+from tasks.options import OWN
 
 
-@task(name="report plan", task_run_name="report plan for {fix.repository}", cache_policy=NO_CACHE)
+@task(
+    name="report plan",
+    task_run_name="report plan for {fix.repository}",
+    cache_policy=NO_CACHE,
+    **OWN,
+)
 @guarded
 def report_plan(
     fix: Fix, plan: PlanResult, policy: PolicyResult, contexts: Sequence[ServiceContext]
@@ -42,7 +48,10 @@ def report_plan(
 
 
 @task(
-    name="report change", task_run_name="report change in {fix.repository}", cache_policy=NO_CACHE
+    name="report change",
+    task_run_name="report change in {fix.repository}",
+    cache_policy=NO_CACHE,
+    **OWN,
 )
 @guarded
 def report_change(fix: Fix, done: Done) -> None:

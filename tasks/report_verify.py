@@ -13,10 +13,11 @@ from autofix.models import IncidentRecord
 from autofix.verify.history import build_history, render_history
 from tasks.artifacts import post_markdown
 from tasks.guard import guarded
+from tasks.options import OWN
 from tasks.verify import Fixes, Verified
 
 
-@task(name="report history", task_run_name="report history", cache_policy=NO_CACHE)
+@task(name="report history", task_run_name="report history", cache_policy=NO_CACHE, **OWN)
 @guarded
 def report_history(records: Sequence[IncidentRecord], verified: Sequence[Verified]) -> None:
     """Every incident with its dates, verdict, pull request, outcome and cost."""

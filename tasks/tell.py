@@ -11,12 +11,13 @@ from prefect.client.orchestration import get_client
 
 from autofix.news import News
 from tasks.guard import door, guarded
+from tasks.options import OWN
 
 PREFIX = "autofix.incident"
 """Names of events are this and the kind: ``autofix.incident.opened``."""
 
 
-@task(name="tell news", task_run_name="tell news", cache_policy=NO_CACHE)
+@task(name="tell news", task_run_name="tell news", cache_policy=NO_CACHE, **OWN)
 @guarded
 def tell_news(news: Iterable[News], now: datetime) -> None:
     """One event for each; the same news has the same id, also when it is told again."""

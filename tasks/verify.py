@@ -22,7 +22,7 @@ from autofix.verify.merge import Plan, verify_merge
 from autofix.verify.rollback import roll_back
 from autofix.verify.verification import Settled, Waiting, find_outcome
 from tasks.guard import guarded
-from tasks.options import REMOTE
+from tasks.options import LOOK
 
 DEPLOYMENTS = 50
 """Newest deployments of a service among which the one that carries a merge is looked for."""
@@ -44,7 +44,7 @@ class Verified(Model):
     waiting: Waiting | None = None
 
 
-@task(name="find fixes", task_run_name="find fixes", cache_policy=NO_CACHE, **REMOTE)
+@task(name="find fixes", task_run_name="find fixes", cache_policy=NO_CACHE, **LOOK)
 @guarded
 def find_fixes(architecture: Architecture) -> Fixes:
     """Pull requests of ours in this environment: merged ones without an outcome, and open ones."""
@@ -64,7 +64,7 @@ def find_fixes(architecture: Architecture) -> Fixes:
     name="verify merge",
     task_run_name="verify {pull.repository}#{pull.number}",
     cache_policy=NO_CACHE,
-    **REMOTE,
+    **LOOK,
 )
 @guarded
 def verify(
@@ -106,7 +106,7 @@ def verify(
     name="tend pull request",
     task_run_name="tend {pull.repository}#{pull.number}",
     cache_policy=NO_CACHE,
-    **REMOTE,
+    **LOOK,
 )
 @guarded
 def tend_open(
