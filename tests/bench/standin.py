@@ -26,6 +26,8 @@ GROUPS = {
 }
 VOLUMES = 30
 ERROR_LINES = 1_000
+LOG_LINES = 400
+"""Of a deployment, and requests, in one answer."""
 
 
 class StandIn:
@@ -93,6 +95,72 @@ class StandIn:
 
     def answer_logcounts(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"errors": self._errors(variables["start"], variables["end"]), "platform": []}
+
+    def answer_deploymentlog(self, variables: dict[str, Any]) -> dict[str, Any]:
+        if variables["filter"] not in (None, "", "@level:error"):
+            return {"deploymentLogs": []}
+        times = self._some_times(variables, LOG_LINES)
+        return {
+            "deploymentLogs": [
+                {
+                    "timestamp": at,
+                    "message": f"GET /items/{self.random.randrange(10_000)} failed after "
+                    f"{self.random.randrange(3_000)} ms: connection reset by peer",
+                    "severity": "error",
+                    "attributes": [],
+                    "tags": {"deploymentInstanceId": "i-1"},
+                }
+                for at in times
+            ]
+        }
+
+    def answer_httplog(self, variables: dict[str, Any]) -> dict[str, Any]:
+        if variables["filter"]:
+            return {"httpLogs": []}
+        return {
+            "httpLogs": [
+                {
+                    "timestamp": at,
+                    "requestId": f"r-{n}",
+                    "method": "GET",
+                    "path": f"/items/{self.random.randrange(10_000)}",
+                    "httpStatus": self.random.choice((200, 200, 200, 500)),
+                    "totalDuration": self.random.randrange(900),
+                    "upstreamRqDuration": self.random.randrange(900),
+                    "responseDetails": "",
+                }
+                for n, at in enumerate(self._some_times(variables, LOG_LINES))
+            ]
+        }
+
+    def answer_deploymenthistory(self, variables: dict[str, Any]) -> dict[str, Any]:
+        return {"deployments": _connection([_deployment(variables["serviceId"])])}
+
+    def answer_deployments(self, variables: dict[str, Any]) -> dict[str, Any]:
+        return self.answer_deploymenthistory(variables)
+
+    def answer_variables(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"environment": {"variables": _connection([])}}
+
+    def answer_deploymentsteps(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"deploymentEvents": _connection([])}
+
+    def answer_dnslog(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"dnsQueryLogs": []}
+
+    def answer_flowlog(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"networkFlowLogs": []}
+
+    def answer_buildlog(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"buildLogs": []}
+
+    def answer_environmentlog(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"environmentLogs": []}
+
+    def _some_times(self, variables: dict[str, Any], count: int) -> list[str]:
+        start, end = (datetime.fromisoformat(variables[k]).timestamp() for k in ("start", "end"))
+        times = sorted(self.random.uniform(start, end) for _ in range(count))
+        return [datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for at in times]
 
     def _errors(self, start: str, end: str) -> list[dict[str, Any]]:
         first, last = (datetime.fromisoformat(t).timestamp() for t in (start, end))

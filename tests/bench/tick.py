@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,9 @@ RUNS = 3
 
 
 @contextmanager
-def server(root: Path) -> Iterator[tuple[str, psutil.Process]]:
+def server(
+    root: Path, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, psutil.Process]]:
     """A Prefect server on SQLite; its address and its process."""
     from sandbox.demo.processes import Processes, free_port
 
@@ -37,6 +39,7 @@ def server(root: Path) -> Iterator[tuple[str, psutil.Process]]:
         "HOME": str(root),
         "PREFECT_HOME": str(root / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        **(more or {}),
     }
     with Processes(root / "logs") as processes:
         command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
@@ -86,7 +89,7 @@ def inside() -> int:
     from flows.pull_service_context import pull_service_context
 
     now = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
-    thresholds = {f"{name}": {"warning": 1e9, "critical": 1e9} for name in _LEVELS}
+    thresholds = raise_levels()
     monitor_project_health(thresholds=thresholds, now=now)  # imports, first connections
     ticks = [
         _measure(monitor_project_health, thresholds=thresholds, now=now + timedelta(minutes=10 * i))
@@ -94,7 +97,7 @@ def inside() -> int:
     ]
     best = min(ticks, key=lambda m: m["wall"])
     print(_line(f"healthy tick, {SERVICES} services", best))
-    incidents = [_incident(i, now) for i in range(AFFECTED)]
+    incidents = [build_incident(i, now) for i in range(AFFECTED)]
     fan_out = _measure(
         pull_service_context, incidents=incidents, step_seconds=60.0, autonomy="report"
     )
@@ -163,12 +166,19 @@ def _line(what: str, m: dict[str, float]) -> str:
     )
 
 
-def _incident(i: int, now: datetime) -> dict[str, Any]:
+def raise_levels() -> dict[str, Any]:
+    """Thresholds that nothing exceeds."""
+    return {name: {"warning": 1e9, "critical": 1e9} for name in _LEVELS}
+
+
+def build_incident(i: int, now: datetime, service: int | None = None) -> dict[str, Any]:
+    """Some incident of the stand-in's service of this number."""
     from autofix.models import Window
 
-    service = f"{i:08x}-5e57-4c0d-8000-{i:012x}"
+    n = i if service is None else service
+    service_id = f"{n:08x}-5e57-4c0d-8000-{n:012x}"
     finding = {
-        "ts": now, "service_id": service, "service": f"service-{i:08x}", "signal": "http_5xx",
+        "ts": now, "service_id": service_id, "service": f"service-{n:08x}", "signal": "http_5xx",
         "severity": "critical", "onset": now - timedelta(minutes=20), "value": 9.0,
         "threshold": 5.0, "unit": "%", "reason": "5xx 9 %",
     }  # fmt: skip
@@ -176,8 +186,8 @@ def _incident(i: int, now: datetime) -> dict[str, Any]:
         "fingerprint": f"{i:010x}",
         "environment_id": "e",
         "service": {
-            "id": service, "name": f"service-{i:08x}", "kind": "web",
-            "domains": [f"{service}.test"],
+            "id": service_id, "name": f"service-{n:08x}", "kind": "web",
+            "domains": [f"{service_id}.test"],
         },
         "findings": [finding],
         "onset": now - timedelta(minutes=20),
