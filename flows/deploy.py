@@ -29,6 +29,8 @@ POOL_CONCURRENCY = 4
 """Runs at once; each is a process of some 200 MB."""
 HEARTBEAT_SECONDS = 60
 """As prefect.yaml sets it for every run."""
+SILENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS)
+"""After which a run counts as dead."""
 
 
 def deploy() -> int:
@@ -44,7 +46,7 @@ def deploy() -> int:
     try:
         with get_client(sync_client=True) as client:
             _ensure_pool(client)
-            ensure_automation(client, _lost_runs())
+            ensure_automation(client, lost_runs())
     except httpx.ConnectError:
         return _refuse(
             f"no Prefect server answers at {PREFECT_API_URL.value()}: start it, or correct "
@@ -109,8 +111,8 @@ def _ensure_pool(client: SyncPrefectClient) -> None:
         client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
 
 
-def _lost_runs() -> AutomationCore:
-    """A run that sends no heartbeat any more is marked crashed, so that its slot is free again.
+def lost_runs(silence: timedelta = SILENCE) -> AutomationCore:
+    """A run without a heartbeat for so long is marked crashed, so that its slot is free again.
 
     Without it a run whose process and worker both died stays Running for ever. The next tick of the
     monitor brings a crashed run back, at most a few times.
@@ -130,7 +132,7 @@ def _lost_runs() -> AutomationCore:
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=timedelta(seconds=3 * HEARTBEAT_SECONDS),
+            within=silence,
         ),
         actions=[
             ChangeFlowRunState(

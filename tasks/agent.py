@@ -40,7 +40,7 @@ from autofix.report import render_context
 from autofix.settings import load_settings
 from tasks.fix import Commits, Fix, WorkedOn, fix_key
 from tasks.guard import guarded
-from tasks.options import REMOTE
+from tasks.options import LONG, SESSION
 from tasks.plan import fence_nonce
 from tasks.report_fix import follow_session, report_transcript
 
@@ -54,7 +54,7 @@ HEALTH_SECONDS = 20
     persist_result=True,
     result_serializer="json",
     cache_key_fn=fix_key("workspace"),
-    **REMOTE,
+    **LONG,
 )
 @guarded
 def prepare(fix: Fix) -> Workspace:
@@ -82,7 +82,7 @@ def _prepare(client: OpencodeClient, fix: Fix, base: str | None) -> Workspace:
     persist_result=True,
     result_serializer="json",
     cache_key_fn=fix_key("session"),
-    **REMOTE,
+    **SESSION,
 )
 @guarded
 def work_on_plan(
@@ -125,7 +125,7 @@ def _watch(client: OpencodeClient, fix: Fix, job: FixJob, limits: SessionLimits)
     persist_result=True,
     result_serializer="json",
     cache_key_fn=fix_key("answer"),
-    **REMOTE,
+    **SESSION,
 )
 @guarded
 def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) -> WorkedOn:
@@ -145,7 +145,7 @@ def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) ->
     persist_result=True,
     result_serializer="compressed/pickle",
     cache_key_fn=fix_key("commits"),
-    **REMOTE,
+    **LONG,
 )
 @guarded
 def collect_commits(
@@ -178,6 +178,7 @@ def collect_commits(
     name="clean up",
     task_run_name="remove the agent's clone of {fix.repository}",
     cache_policy=NO_CACHE,
+    timeout_seconds=300,
 )
 @guarded
 def clean_up(fix: Fix, worked: WorkedOn) -> None:  # noqa: ARG001 - names the run

@@ -36,7 +36,7 @@ from autofix.settings import load_settings
 from tasks.agent import answer_denial, clean_up, collect_commits, prepare, work_on_plan
 from tasks.fix import FIRST, Commits, Done, Fix, WorkedOn, agent_slot, fix_key
 from tasks.guard import guarded
-from tasks.options import REMOTE
+from tasks.options import LONG, LOOK
 
 
 def make_change(
@@ -64,7 +64,7 @@ def make_change(
     name="find existing pull request",
     task_run_name="find pull requests of {fix.repository}",
     cache_policy=NO_CACHE,
-    **REMOTE,
+    **LOOK,
 )
 @guarded
 def find_existing(fix: Fix) -> Skipped | None:
@@ -81,7 +81,7 @@ def find_existing(fix: Fix) -> Skipped | None:
     persist_result=True,
     result_serializer="json",
     cache_key_fn=fix_key("gate"),
-    **REMOTE,
+    **LONG,
 )
 @guarded
 def judge_commits(
@@ -104,7 +104,7 @@ def judge_commits(
     name="publish",
     task_run_name="open pull request in {fix.repository}",
     cache_policy=NO_CACHE,
-    **REMOTE,
+    **LONG,
 )
 @guarded
 def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Done) -> PullRequest:

@@ -87,6 +87,14 @@ def guard_logs() -> None:
     logging.setLogRecordFactory(make_redacted)
 
 
+def says_more_than_prefects_advice(record: logging.LogRecord) -> bool:
+    """False for the advice on deadlines of mapped tasks, which every such run would begin with.
+
+    That a deadline waits for the call that blocks is known: every such call has its own timeout.
+    """
+    return "is running in a worker thread" not in str(record.msg)
+
+
 def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
     try:
         message = record.getMessage()

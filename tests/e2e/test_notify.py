@@ -1,4 +1,4 @@
-"""Messages through Prefect's own blocks and automations, by a real server."""
+"""What a real Prefect server does by itself: messages, schedules, and runs whose process is gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -66,9 +66,10 @@ def channel() -> Iterator[Channel]:
     channel.server.server_close()
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A Prefect server of its own; the environment of what talks to it."""
+    tmp_path: Path = tmp_path_factory.mktemp("server")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
@@ -137,3 +138,75 @@ def test_what_is_no_address_is_one_line(environment: dict[str, str]) -> None:
     assert done.returncode == 2
     assert "no http(s) address" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+LOSE = """
+import time
+from datetime import timedelta
+from prefect import flow, tags
+from prefect.client.orchestration import get_client
+from flows.deploy import ensure_automation, lost_runs
+
+with get_client(sync_client=True) as client:
+    ensure_automation(client, lost_runs(timedelta(seconds=10)))
+
+@flow(name="hanging")
+def hanging():
+    time.sleep(600)
+
+time.sleep(3)  # until the server has loaded the automation
+with tags("autofix"):
+    hanging()
+"""
+
+
+def test_a_run_whose_process_died_is_marked_crashed(environment: dict[str, str]) -> None:
+    """kill -9 with nobody above it: without a sign of life it does not stay Running for ever."""
+    beating = {**environment, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    with subprocess.Popen([sys.executable, "-c", LOSE], cwd=ROOT, env=beating) as process:
+        try:
+            _wait_for(lambda: _states(environment, "hanging"), ["Running"])
+            time.sleep(5)  # its first sign of life is sent in the background
+        finally:
+            process.kill()
+    assert _states(environment, "hanging") == ["Running"]
+    _wait_for(lambda: _states(environment, "hanging"), ["Crashed"])
+
+
+SCHEDULE = """
+from datetime import timedelta
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import IntervalSchedule
+from flows.verify_fix import verify_fix
+
+with get_client(sync_client=True) as client:
+    client.create_deployment(
+        flow_id=client.create_flow(verify_fix), name="scheduled", entrypoint="x.py:x",
+        schedules=[DeploymentScheduleCreate(
+            schedule=IntervalSchedule(interval=timedelta(seconds=600)), active=True)],
+    )
+"""
+
+
+def test_a_schedule_makes_runs(environment: dict[str, str]) -> None:
+    """The server's scheduler puts the next ticks down by itself."""
+    assert _run(environment, "-c", SCHEDULE).returncode == 0
+    _wait_for(lambda: set(_states(environment, "verify_fix")), {"Scheduled"})
+
+
+def _states(environment: dict[str, str], flow: str) -> list[str]:
+    answer = httpx.post(
+        f"{environment['PREFECT_API_URL']}/flow_runs/filter",
+        json={"flows": {"name": {"any_": [flow]}}},
+        timeout=10,
+        trust_env=False,
+    )
+    return [run["state_name"] for run in answer.raise_for_status().json()]
+
+
+def _wait_for(look: Callable[[], object], wanted: object) -> None:
+    deadline = time.monotonic() + 90
+    while look() != wanted:
+        assert time.monotonic() < deadline, look()
+        time.sleep(0.5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +13,7 @@ from prefect import flow
 from autofix.models import Window
 from autofix.parameters import ServiceSelection
 from tasks.observe import observe_project
+from tests.support.railway_server import serve_railway
 from tests.unit.observe.railway_app import RailwayApp, instance
 
 pytestmark = pytest.mark.flow
@@ -26,29 +25,15 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[RailwayApp]:
     """The fake behind a real loopback server, and the settings that lead to it."""
     app = RailwayApp(instance("api"))
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = app(httpx.Request("POST", "http://x", content=body))
-            self.send_response(answer.status_code)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    monkeypatch.setenv("RAILWAY_API_URL", f"http://127.0.0.1:{server.server_address[1]}/")
-    monkeypatch.setenv("RAILWAY_TOKEN", "secret-railway-token")
-    monkeypatch.setenv("RAILWAY_PROJECT_ID", "p1")
-    monkeypatch.setenv("RAILWAY_ENVIRONMENT_ID", "e1")
-    yield app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_railway(app) as url:
+        for name, value in {
+            "RAILWAY_API_URL": url,
+            "RAILWAY_TOKEN": "secret-railway-token",
+            "RAILWAY_PROJECT_ID": "p1",
+            "RAILWAY_ENVIRONMENT_ID": "e1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield app
 
 
 def measure(app: RailwayApp, window: Window) -> None:
