@@ -88,10 +88,9 @@ def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
             runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags), limit=50)
             if not runs:
                 continue
-            for run in runs:
-                _bring_back(client, run)
+            back = [run.id for run in runs if _bring_back(client, run)]
             newest = max(runs, key=_created)
-            turns[work_id] = _turn(newest, runs, work_id)
+            turns[work_id] = _turn(newest, runs, work_id, goes_on=newest.id in back)
     return turns
 
 
@@ -121,10 +120,13 @@ def cost_label(work_id: str) -> str:
     return f"autofix.cost.{work_id}"
 
 
-def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str) -> Turn:
-    """How a turn stands, by its newest run; the verdict is the newest that was said."""
+def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str, *, goes_on: bool = False) -> Turn:
+    """How a turn stands, by its newest run; the verdict is the newest that was said.
+
+    A run that was brought back goes on: it has not failed, and no new attempt is due beside it.
+    """
     state = newest.state
-    failed = state is not None and (state.is_failed() or state.is_crashed())
+    failed = state is not None and (state.is_failed() or state.is_crashed()) and not goes_on
     ordered = sorted(runs, key=_created)
     verdicts = [v for run in ordered if (v := run.labels.get(verdict_label(work_id)))]
     costs = [float(c) for run in ordered if (c := run.labels.get(cost_label(work_id)))]
@@ -133,7 +135,7 @@ def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str) -> Turn:
         failed_at=state.timestamp if failed and state else None,
         verdict=VerdictKind(str(verdicts[-1])) if verdicts else None,
         at=state.timestamp if state else None,
-        reason=_reason(newest),
+        reason=f"its run is brought back: {_reason(newest)}" if goes_on else _reason(newest),
         action=actions[-1] if actions else "",
         cost=sum(costs),
     )
@@ -153,10 +155,13 @@ def _find_by_key(client: SyncPrefectClient, key: str) -> FlowRun | None:
     return runs[0] if runs else None
 
 
-def _bring_back(client: SyncPrefectClient, run: FlowRun) -> None:
-    if run.state is not None and run.state.is_crashed() and run.run_count < MAX_RUNS:
-        get_run_logger().info("run %s had crashed; it is started again", run.name)
-        client.set_flow_run_state(run.id, AwaitingRetry(message="brought back after a crash"))
+def _bring_back(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether it had crashed and is started again."""
+    if run.state is None or not run.state.is_crashed() or run.run_count >= MAX_RUNS:
+        return False
+    get_run_logger().info("run %s had crashed; it is started again", run.name)
+    client.set_flow_run_state(run.id, AwaitingRetry(message="brought back after a crash"))
+    return True
 
 
 def _created(run: FlowRun) -> datetime:

@@ -148,13 +148,17 @@ def test_each_level_of_autonomy_stops_where_it_says_and_a_rerun_does_nothing_twi
 def test_an_agent_that_cannot_be_reached_fails_the_run_with_that_reason(
     sides: Sides, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The plan is kept, the run is failed, and its message names OpenCode."""
+    """The run is failed, and its message names OpenCode; the plan is kept for whoever goes on."""
     monkeypatch.setenv("OPENCODE_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("tasks.agent.HEALTH_SECONDS", 1)
     state = _run(context, Autonomy.pull_request)
     assert state.is_failed()
     assert "OpenCode" in str(state.message)
     assert sides.pull_requests() == []
+    assert sides.model_calls() == 1
+    monkeypatch.setenv("OPENCODE_URL", sides.opencode.url)
+    assert _run(context, Autonomy.plan).is_completed()
+    assert sides.model_calls() == 1
 
 
 def test_a_forge_that_cannot_be_asked_starts_nothing(

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
-from prefect.states import Crashed, Failed
+from prefect.states import Crashed, Failed, Running
 
 from autofix.models import VerdictKind
+from autofix.parameters import Autonomy, Caps
+from tasks.detect import Due
 from tasks.dispatch import (
+    MAX_RUNS,
     Started,
     cost_label,
     fetch_turns,
@@ -18,6 +24,7 @@ from tasks.dispatch import (
     verdict_label,
     work_tags,
 )
+from tasks.handover import hand_to_context
 
 pytestmark = [pytest.mark.flow, pytest.mark.usefixtures("prefect_server")]
 
@@ -72,6 +79,50 @@ def test_a_crashed_run_is_brought_back() -> None:
     _set_state(first.run_id, Crashed(message="SIGKILL"))
     dispatching("key-2", 1, ["w2"])
     assert _state_name(first.run_id) == "AwaitingRetry"
+
+
+@flow(name="pull_service_context")
+def pull_service_context(incidents: list[Any] | None = None) -> None:
+    """Stands in for the next stage; it is only ever started."""
+
+
+@flow(name="ticking")
+def ticking(first: Due, second: Due, observation: Any) -> list[Started]:
+    """What one run of the monitor hands on when it is run, and run again by a person."""
+    return [
+        hand_to_context(due, observation, (), autonomy=Autonomy.report, caps=Caps())
+        for due in (first, first, second)
+    ]
+
+
+def test_a_tick_that_is_run_again_starts_what_is_new_and_nothing_twice(
+    make_context: Callable[..., Any],
+) -> None:
+    """The same turns find their run; others get one of their own, under their own names."""
+    with get_client(sync_client=True) as client:
+        flow_id = client.create_flow(pull_service_context)
+        client.create_deployment(flow_id=flow_id, name="autofix", entrypoint="x.py:x")
+    due = [Due(incidents=(make_context(name).incident,)) for name in ("billing-api", "orders-web")]
+    other = due[1].incidents[0].model_copy(update={"fingerprint": "9876543210"})
+    observation = SimpleNamespace(step=timedelta(seconds=60))
+    first, again, new = ticking(due[0], Due(incidents=(other,)), observation)
+    assert (first.new, again.new, new.new) == (True, False, True)
+    assert first.run_id == again.run_id != new.run_id
+    assert first.name == "context of billing-api (http_5xx)"
+    assert new.name == "context of orders-web (http_5xx)"
+
+
+def test_a_run_that_crashes_again_and_again_is_brought_back_a_few_times_only() -> None:
+    """Then it stays crashed, and counts as a failed attempt."""
+    run = dispatching("key-bound", 1, ["w-bound"])
+    for count in range(1, MAX_RUNS + 2):
+        _set_state(run.run_id, Running())
+        _set_state(run.run_id, Crashed(message="SIGKILL"))
+        turn = looking(["w-bound"])["w-bound"]
+        goes_on = count < MAX_RUNS
+        assert _state_name(run.run_id) == ("AwaitingRetry" if goes_on else "Crashed"), count
+        assert (turn.failed_at is None) == goes_on, "no new attempt beside one that goes on"
+        assert ("brought back" in turn.reason) == goes_on
 
 
 def test_turns_say_which_attempts_failed_and_which_never_came_to_be() -> None:
