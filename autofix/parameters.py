@@ -273,6 +273,12 @@ class Caps(Parameters):
     """Limits that are code. Reaching one ends the run with its name."""
 
     new_pull_requests_per_tick: int = Field(default=2, ge=0, le=20)
+    pull_requests_per_day: int = Field(
+        default=10, ge=0, le=200, description="Opened in 24 hours, in all repositories"
+    )
+    open_pull_requests_per_repository: int = Field(
+        default=3, ge=1, le=50, description="Of ours, waiting in one repository"
+    )
     agent_sessions: int = Field(
         default=3, ge=1, le=20, description="Sessions at the same time on the agent's server"
     )

@@ -44,7 +44,7 @@ def generate_fix(
     if autonomy is Autonomy.report:
         return report_stop(fix, "autonomy is `report`; the next level would write a plan")
     with one_at_a_time(repository):
-        if autonomy is Autonomy.pull_request and (existing := find_existing(fix)):
+        if autonomy is Autonomy.pull_request and (existing := find_existing(fix, caps)):
             return report_stop(fix, existing.reason, existing.pull_request)
         plan = write_plan(repository, contexts, architecture, caps)
         policy = check_plan(repository, plan, contexts, caps)

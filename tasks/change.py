@@ -17,10 +17,16 @@ from autofix.change import gate
 from autofix.change.github import GithubClient
 from autofix.change.memo import render_memo
 from autofix.change.pr_body import render_body
-from autofix.change.publish import find_existing_change, open_pull_request, require_allowed
+from autofix.change.publish import (
+    LABEL,
+    find_existing_change,
+    push_and_open,
+    require_allowed,
+    require_writable,
+)
 from autofix.change.retry import PURPOSE
 from autofix.change.scope import build_options
-from autofix.change.transfer import import_bundle, push, settle
+from autofix.change.transfer import import_bundle
 from autofix.errors import PolicyViolation
 from autofix.models import (
     GateResult,
@@ -34,9 +40,11 @@ from autofix.parameters import Caps
 from autofix.redact import cut, redact_model, redactor
 from autofix.settings import load_settings
 from tasks.agent import answer_denial, clean_up, collect_commits, prepare, work_on_plan
+from tasks.dispatch import tell_monitor
 from tasks.fix import FIRST, Commits, Done, Fix, WorkedOn, agent_slot, fix_key
 from tasks.guard import guarded
 from tasks.options import LONG, LOOK
+from tasks.spending import OPENED, require_room_today
 
 
 def make_change(
@@ -67,12 +75,24 @@ def make_change(
     **LOOK,
 )
 @guarded
-def find_existing(fix: Fix) -> Skipped | None:
-    """Why nothing may be started now, or None. Asked before the model is."""
+def find_existing(fix: Fix, caps: Caps) -> Skipped | None:
+    """Why nothing may be started now, or None. Asked before the model is.
+
+    Raises:
+        BudgetExceeded: a cap on pull requests is reached.
+        GithubError: the forge cannot be asked, or no pull request can come to be there.
+    """
     settings = load_settings()
     settings.require("github_token")
     with GithubClient(settings) as client:
-        return find_existing_change(client, fix.repository, fix.fix_id, fix.services)
+        most = caps.open_pull_requests_per_repository
+        found = find_existing_change(
+            client, fix.repository, fix.fix_id, fix.services, most_open=most
+        )
+        if found is None:
+            require_room_today(caps)
+            require_writable(client, fix.repository, fix.base_branch)
+    return found
 
 
 @task(
@@ -113,12 +133,13 @@ def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Do
     settings = load_settings()
     run_url = url_for("flow-run", flow_run.get_id()) or ""
     change = done.commits.change
-    repository, head = _import(done.commits)
     with GithubClient(settings) as client:
+        existing = find_existing_change(client, fix.repository, fix.fix_id, fix.services)
+        if existing is not None:
+            return _found(existing, fix, client)
+        repository, head = _import(done.commits)
         if head != done.judged.head:
             raise PolicyViolation(f"judged was {done.judged.head[:12]}, not {head[:12]}")
-        commit = settle(repository, change, head)
-        push(repository, change, commit, settings=settings, github=client)
         body = render_body(
             plan,
             contexts,
@@ -129,7 +150,19 @@ def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Do
             redact=redactor(settings),
         )
         body += render_memo(context.incident for context in contexts) + "\n"
-        return open_pull_request(change, body, github=client)
+        pull = push_and_open(repository, change, head, body, settings=settings, github=client)
+    tell_monitor({OPENED: pull.url})
+    return pull
+
+
+def _found(existing: Skipped, fix: Fix, client: GithubClient) -> PullRequest:
+    """This fix's own pull request, made by an earlier run; PolicyViolation when it is another's."""
+    pull = existing.pull_request
+    if pull is None or pull.branch != fix.branch:
+        raise PolicyViolation(f"nothing was pushed: {existing.reason}")
+    if pull.state == "open" and LABEL not in pull.labels:
+        client.add_labels(fix.repository, pull.number, [LABEL])
+    return pull
 
 
 def _nothing(worked: WorkedOn) -> str:

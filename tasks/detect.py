@@ -151,17 +151,25 @@ def remember_incidents(
         findings=detection.findings,
         unknown=frozenset(observation.unknown),
     )
+    pulls = fetch_pulls(_repositories(records, tick))
     advanced = advance(
         records,
         tick,
         autonomy=autonomy,
         turns=fetch_turns([r.work_id for r in records if _has_a_run(r)]),
-        pulls=fetch_pulls(_repositories(records, tick)),
+        pulls=pulls,
         force=force,
     )
     due = advanced.due
     if autonomy is Autonomy.pull_request:
-        due = cap_repositories(due, caps.new_pull_requests_per_tick)
+        due = cap_repositories(
+            due,
+            caps.new_pull_requests_per_tick,
+            pulls=pulls,
+            now=tick.window.end,
+            per_day=caps.pull_requests_per_day,
+            open_per_repository=caps.open_pull_requests_per_repository,
+        )
     handed_on = {incident.work_id: incident for incident in due}
     before = {(r.fingerprint, r.episode): r for r in records}
     news = build_news(records, advanced.records, detection.findings)

@@ -1,4 +1,4 @@
-"""What plans cost, counted on Prefect's own runs: labels of the runs that asked for them."""
+"""What plans cost and how much was opened, counted on Prefect's own runs by their labels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStartTime,
 )
 from prefect.client.schemas.objects import FlowRun
+from prefect.runtime import flow_run
 
 from autofix.errors import BudgetExceeded, ConfigError
 from autofix.parameters import Caps
@@ -20,6 +21,8 @@ from autofix.plan.spending import Spent, require_day
 
 FLOW = "generate_fix"
 TOKENS, COST = "autofix.plan.tokens", "autofix.plan.cost"
+OPENED = "autofix.pull_request"
+"""The label under which a run says which pull request it opened."""
 _DAY = timedelta(hours=24)
 _PAGE, _PAGES = 200, 50
 
@@ -66,8 +69,27 @@ def spent_on(run: FlowRun) -> Spent:
     return Spent(tokens=int(run.labels.get(TOKENS, 0)), cost=float(run.labels.get(COST, 0.0)))
 
 
+def require_room_today(caps: Caps) -> None:
+    """BudgetExceeded when the runs of the last 24 hours opened as many pull requests as allowed."""
+    run_id = flow_run.get_id()
+    assert run_id is not None  # noqa: S101 - a task of a flow
+    with get_client(sync_client=True) as client:
+        runs = _runs_of_a_day(client, client.read_flow_run(UUID(run_id)))
+    opened = {str(url) for run in runs if (url := run.labels.get(OPENED))}
+    if len(opened) >= caps.pull_requests_per_day:
+        reason = f"{len(opened)} were opened in the last 24 hours; raise caps.pull_requests_per_day"
+        raise BudgetExceeded("pull_requests_per_day", reason)
+
+
 def _spent_today(client: SyncPrefectClient, run: FlowRun) -> Spent:
-    """Of all runs that began in the 24 hours before this one was last set going."""
+    found = _runs_of_a_day(client, run)
+    every = [spent_on(one) for one in found if one.id != run.id]
+    own = spent_on(client.read_flow_run(run.id))
+    return sum(every, start=own)
+
+
+def _runs_of_a_day(client: SyncPrefectClient, run: FlowRun) -> list[FlowRun]:
+    """All runs that began in the 24 hours before this one was last set going."""
     if run.state is None:
         raise ConfigError("the run has no state; start it through the Prefect server")
     since = FlowRunFilterStartTime(after_=run.state.timestamp - _DAY)
@@ -82,6 +104,4 @@ def _spent_today(client: SyncPrefectClient, run: FlowRun) -> Spent:
         found += runs
         if len(runs) < _PAGE:
             break
-    every = [spent_on(one) for one in found if one.id != run.id]
-    own = spent_on(client.read_flow_run(run.id))
-    return sum(every, start=own)
+    return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
@@ -16,15 +15,15 @@ import httpx
 import stamina
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autofix.change.github_errors import InvalidError, NotFoundError, read_error
 from autofix.errors import GithubError
 from autofix.http import build_client
-from autofix.models import PullRequest
+from autofix.models import Model, PullRequest
 from autofix.settings import Settings
 
 _PAGE = 100
 _PAGES = 30
 _LONGEST_WAIT = 60.0
-_OK = 400
 _LABEL_COLOUR = "5319e7"
 
 
@@ -32,9 +31,15 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class _Home(_Wire):
+    full_name: str = ""
+
+
 class _Ref(_Wire):
     ref: str
     sha: str | None = None
+    repo: _Home | None = _Home()
+    """None when a fork was deleted."""
 
 
 class _Label(_Wire):
@@ -63,12 +68,22 @@ class _Pull(_Wire):
     labels: tuple[_Label, ...] = ()
 
 
-class NotFoundError(GithubError):
-    """It does not exist, or the token may not see it."""
+class _Repository(_Wire):
+    full_name: str
+    default_branch: str = "main"
+    archived: bool = False
+    disabled: bool = False
+    permissions: dict[str, bool] | None = None
 
 
-class InvalidError(GithubError):
-    """GitHub refused the content of a request (422)."""
+class Repository(Model):
+    """What matters of a repository before anything is written to it."""
+
+    name: str
+    default_branch: str
+    read_only: str = ""
+    """Why nothing can be written, if that is so."""
+    may_push: bool = True
 
 
 class GithubClient:
@@ -107,6 +122,20 @@ class GithubClient:
 
     # ---------------------------------------------------------------- reads
 
+    def fetch_repository(self, repository: str) -> Repository:
+        """A repository; MovedError when it has another name now."""
+        try:
+            found = _Repository.model_validate(self._read(f"/repos/{repository}"))
+        except ValidationError as error:
+            raise GithubError(f"{repository} came in an unknown form") from error
+        states = {"archived": found.archived, "disabled": found.disabled}
+        return Repository(
+            name=found.full_name,
+            default_branch=found.default_branch,
+            read_only=next((name for name, is_so in states.items() if is_so), ""),
+            may_push=(found.permissions or {}).get("push", True),
+        )
+
     def read(self, path: str, params: dict[str, str] | None = None) -> Any:
         """The JSON that one GET answers; NotFoundError when it does not exist."""
         return self._read(path, params)
@@ -130,7 +159,7 @@ class GithubClient:
         label: str = "",
     ) -> tuple[PullRequest, ...]:
         """Pull requests from branches that begin so and carry the label, newest first."""
-        found = (parse_pull(repository, item) for item in self._pages(repository, {"state": state}))
+        found = self._pulls(repository, {"state": state})
         return tuple(
             pull
             for pull in found
@@ -141,9 +170,8 @@ class GithubClient:
         """The newest pull request from this branch, an open one before closed ones."""
         owner = repository.partition("/")[0]
         query = {"state": "all", "head": f"{owner}:{branch}"}
-        found = [parse_pull(repository, item) for item in self._pages(repository, query)]
         # asked again here: some forges ignore the filter
-        matching = [pull for pull in found if pull.branch == branch]
+        matching = [p for p in self._pulls(repository, query) if p.branch == branch]
         matching.sort(key=lambda pull: (pull.state == "open", pull.number), reverse=True)
         return matching[0] if matching else None
 
@@ -163,15 +191,19 @@ class GithubClient:
             answer = self._once("POST", path, json=content)
         return parse_pull(repository, answer)
 
+    def make_label(self, repository: str, label: str) -> None:
+        """Make a label unless the repository has it."""
+        body = {"name": label, "color": _LABEL_COLOUR}
+        try:
+            self._once("POST", f"/repos/{repository}/labels", json=body)
+        except InvalidError as error:
+            if "already_exists" not in str(error):
+                raise
+
     def add_labels(self, repository: str, number: int, labels: Sequence[str]) -> None:
         """Put labels on a pull request; those the repository lacks are made."""
         for label in labels:
-            body = {"name": label, "color": _LABEL_COLOUR}
-            try:
-                self._once("POST", f"/repos/{repository}/labels", json=body)
-            except InvalidError as error:
-                if "already_exists" not in str(error):
-                    raise
+            self.make_label(repository, label)
         path = f"/repos/{repository}/issues/{number}/labels"
         self._once("POST", path, json={"labels": list(labels)})
 
@@ -182,6 +214,14 @@ class GithubClient:
         return str(answer.get("html_url", "")) if isinstance(answer, dict) else ""
 
     # ---------------------------------------------------------------- transport
+
+    def _pulls(self, repository: str, query: dict[str, str]) -> Iterator[PullRequest]:
+        """Those from branches of the repository itself: anybody may name a fork's branch as ours."""
+        for item in self._pages(repository, query):
+            pull = _parse_wire(item)
+            home = pull.head.repo
+            if home and home.full_name.lower() in {"", repository.lower()}:
+                yield parse_pull(repository, item)
 
     def _pages(self, repository: str, query: dict[str, str]) -> Iterator[Any]:
         for page in range(1, _PAGES + 1):
@@ -208,8 +248,8 @@ class GithubClient:
             response = self._http.request(method, path, params=params, json=json)
         except httpx.HTTPError as error:
             raise GithubError(f"{call}: {type(error).__name__}", retryable=True) from error
-        if response.status_code >= _OK:
-            raise _error(response, call)
+        if not response.is_success:
+            raise read_error(response, call)
         try:
             return response.json() if response.content else None
         except ValueError as error:
@@ -218,12 +258,7 @@ class GithubClient:
 
 def parse_pull(repository: str, answer: Any) -> PullRequest:
     """A pull request as GitHub sends it; GithubError naming what does not fit."""
-    try:
-        pull = _Pull.model_validate(answer)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise GithubError(f"unexpected pull request at '{where}': {first['msg']}") from error
+    pull = _parse_wire(answer)
     return PullRequest(
         repository=repository,
         number=pull.number,
@@ -246,70 +281,20 @@ def parse_pull(repository: str, answer: Any) -> PullRequest:
     )
 
 
+def _parse_wire(answer: Any) -> _Pull:
+    try:
+        return _Pull.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise GithubError(f"unexpected pull request at '{where}': {first['msg']}") from error
+
+
 def _commit_of(answer: Any) -> str:
     try:
         return str(answer["object"]["sha"])
     except (KeyError, TypeError) as error:
         raise GithubError("a branch came without its commit") from error
-
-
-def _error(response: httpx.Response, call: str) -> GithubError:
-    status, reason = response.status_code, _reason(response)
-    limited = _limit_wait(response, reason)
-    if limited is not None:
-        message = f"rate limit reached at {call}: {reason}"
-        return GithubError(message, retryable=True, retry_after=limited or None)
-    if status == httpx.codes.UNAUTHORIZED:
-        return GithubError("GITHUB_TOKEN is wrong or has expired: create a new one")
-    if status == httpx.codes.FORBIDDEN:
-        needed = response.headers.get("X-Accepted-GitHub-Permissions")
-        hint = f"; the call needs {needed}" if needed else ""
-        return GithubError(f"GITHUB_TOKEN lacks a permission for {call}{hint}: {reason}")
-    if status == httpx.codes.NOT_FOUND:
-        return NotFoundError(f"{call}: not found, or the token may not see it")
-    if status == httpx.codes.UNPROCESSABLE_ENTITY:
-        return InvalidError(f"{call} was refused: {reason}")
-    retryable = status >= httpx.codes.INTERNAL_SERVER_ERROR
-    return GithubError(f"{call} answered {status}: {reason}", retryable=retryable)
-
-
-def _limit_wait(response: httpx.Response, reason: str) -> float | None:
-    """Seconds to wait when this is a rate limit, 0 when it says none; else None."""
-    if response.status_code not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
-        return None
-    headers = response.headers
-    asked = headers.get("Retry-After", "")
-    if asked.isdecimal():
-        return float(asked)
-    if headers.get("X-RateLimit-Remaining") == "0":
-        return _until_reset(headers)
-    known = response.status_code == httpx.codes.TOO_MANY_REQUESTS or "rate limit" in reason.lower()
-    return 0.0 if known else None
-
-
-def _until_reset(headers: httpx.Headers) -> float:
-    """Measured between two of GitHub's own times, so the local clock does not matter."""
-    try:
-        reset = float(headers["X-RateLimit-Reset"])
-        return max(0.0, reset - parsedate_to_datetime(headers["Date"]).timestamp())
-    except (KeyError, ValueError):
-        return 0.0
-
-
-def _reason(response: httpx.Response) -> str:
-    try:
-        body = response.json()
-        details = [_detail(error) for error in body.get("errors") or ()]
-        return " · ".join([str(body.get("message", "")), *details])[:400]
-    except (ValueError, AttributeError, TypeError):
-        return f"status {response.status_code} without a reason"
-
-
-def _detail(error: Any) -> str:
-    if isinstance(error, dict):
-        named = (error.get(name) for name in ("field", "code", "message"))
-        return " ".join(str(value) for value in named if value)
-    return str(error)
 
 
 def _retry_after(error: Exception) -> bool | float:

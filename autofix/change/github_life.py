@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from autofix.change.github import GithubClient, NotFoundError, parse_pull
+from autofix.change.github import GithubClient, parse_pull
+from autofix.change.github_errors import NotFoundError
 from autofix.errors import GithubError
 from autofix.models import Model, PullRequest
 

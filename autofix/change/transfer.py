@@ -6,6 +6,7 @@ date and our message. The agent's own commits stay behind.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -20,9 +21,24 @@ AUTHOR_EMAIL = "agent@railway-autofix.invalid"
 """Who every commit of ours is by; whatever else is on a branch is somebody else's."""
 BUNDLE_CAP = 50 << 20
 """Bytes of a bundle that are looked at."""
+_REFUSALS = (
+    (r"archived|read-only", "{change.repository} takes no writes: unarchive it, or exclude its services"),
+    (r"error: 401|Authentication failed|could not read Username",
+     "GITHUB_TOKEN is wrong or has expired: create a new one"),
+    (r"error: 403|Permission to \S+ denied|not granted",
+     "GITHUB_TOKEN lacks a permission in {change.repository}: contents: write"),
+    (r"protected branch|GH006|GH013|rule violation|hook declined",
+     "the rules of {change.repository} do not allow branch {change.branch}: let the token push autofix/*"),
+    (r"not found|error: 404", "{change.repository} was not found, or GITHUB_TOKEN may not see it"),
+)  # fmt: skip
+"""What a forge says to a push, and what a person can do about it; the first that fits counts."""
 _IMPORTED = "refs/autofix/head"
 _BIG_FILE = {"core.bigFileThreshold": "1m"}
 """Bigger objects are streamed to disk and never held in memory."""
+
+
+class PushRefusedError(GitError):
+    """The forge does not take the push; it stays so until a person changes something."""
 
 
 class Change(Model):
@@ -107,23 +123,44 @@ def push(
     """Push the commit to the fix's branch, unless it is there already.
 
     Raises:
-        GitError: the branch holds another commit, or the push was refused.
+        PushRefusedError: the forge does not let us.
+        GitError: the branch holds another commit, which is never pushed over.
     """
     there = github.fetch_branch_head(change.repository, change.branch)
     if there == commit:
         return
     if there is not None:
         raise GitError(f"branch {change.branch} holds another commit, {there[:12]}")
+    # the empty lease: only if the branch is still not there
+    _push(repository, change, settings, lease="", source=commit)
+
+
+def withdraw(repository: Path, change: Change, commit: str, *, settings: Settings) -> None:
+    """Take the branch back, if it still holds our commit and nothing else."""
+    _push(repository, change, settings, lease=commit, source="")
+
+
+def _push(repository: Path, change: Change, settings: Settings, *, lease: str, source: str) -> None:
     url = clone_url(settings, change.repository)
     ref = f"refs/heads/{change.branch}"
-    run_git(
-        # the empty lease: only if the branch is still not there
-        "push", "--quiet", "--no-verify", f"--force-with-lease={ref}:", "--", url,
-        f"{commit}:{ref}",
-        cwd=repository,
-        config=token_config(settings.github_url, settings.github_token),
-        protocols=protocol_of(url),
-    )  # fmt: skip
+    try:
+        run_git(
+            "push", "--quiet", "--no-verify", f"--force-with-lease={ref}:{lease}", "--", url,
+            f"{source}:{ref}",
+            cwd=repository,
+            config=token_config(settings.github_url, settings.github_token),
+            protocols=protocol_of(url),
+        )  # fmt: skip
+    except GitError as error:
+        raise _read_refusal(str(error), change) from error
+
+
+def _read_refusal(said: str, change: Change) -> GitError:
+    """A refused push with what a person can do about it."""
+    for pattern, advice in _REFUSALS:
+        if re.search(pattern, said, re.IGNORECASE):
+            return PushRefusedError(f"{advice.format(change=change)} ({said})")
+    return GitError(said)
 
 
 def clone_url(settings: Settings, repository: str) -> str:

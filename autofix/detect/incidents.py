@@ -7,6 +7,7 @@ The store behind it has one writer, the monitor flow.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -164,12 +165,36 @@ def pulls_of(pulls: Pulls | None, service_id: str) -> tuple[PullFacts, ...]:
     return tuple(sorted(found, key=lambda pull: pull.number, reverse=True))
 
 
-def cap_repositories(due: Sequence[Incident], limit: int) -> tuple[Incident, ...]:
-    """The incidents of the first `limit` repositories; those without one always pass.
+def cap_repositories(
+    due: Sequence[Incident],
+    limit: int,
+    *,
+    pulls: Pulls | None = None,
+    now: datetime | None = None,
+    per_day: int | None = None,
+    open_per_repository: int | None = None,
+) -> tuple[Incident, ...]:
+    """The incidents of the first `limit` repositories with room; those without one always pass.
 
     What is cut stays open in its record and is due at the next tick.
+
+    Args:
+        due: worst first.
+        limit: new pull requests a tick.
+        pulls: ours, by service; what is open and what was opened is counted on them.
+        now: the tick.
+        per_day: how many may be opened in 24 hours.
+        open_per_repository: how many may wait in one repository.
     """
+    ours = {pull.url: pull for group in (pulls or {}).values() for pull in group}.values()
     repositories = list(dict.fromkeys(i.service.repository for i in due if i.service.repository))
+    if open_per_repository is not None:
+        waiting = Counter(pull.repository for pull in ours if pull.state == "open")
+        repositories = [r for r in repositories if waiting[r] < open_per_repository]
+    if per_day is not None and now is not None:
+        since = now - timedelta(hours=24)
+        opened = sum(pull.opened_at is not None and pull.opened_at > since for pull in ours)
+        limit = min(limit, max(0, per_day - opened))
     kept = set(repositories[:limit])
     return tuple(i for i in due if i.service.repository is None or i.service.repository in kept)
 

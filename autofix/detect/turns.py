@@ -49,6 +49,8 @@ class PullFacts(Model):
     work_ids: tuple[str, ...]
     services: tuple[str, ...]
     """Ids of the services it covers."""
+    repository: str = ""
+    opened_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     """When it was merged or closed."""
     outcome: Outcome | None = None

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from autofix.change.github import GithubClient, InvalidError, NotFoundError
+from autofix.change.github import GithubClient
+from autofix.change.github_errors import InvalidError, NotFoundError
 from autofix.doctor.checks import Check, failed, guarded, passed
 from autofix.errors import GithubError
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from autofix.change.memo import IncidentMemo, parse_memo
 from autofix.change.pr_body import parse_marker
+from autofix.change.publish import HOLD, NEVER
 from autofix.detect.turns import PullFacts
 from autofix.models import IncidentRecord, IncidentState, PullRequest
-from autofix.verify.upkeep import HOLD, NEVER, OVER
+from autofix.verify.upkeep import OVER
 from autofix.verify.verification import find_outcome
 
 CLOSED_BY_US = frozenset({OVER, "autofix:denied"})
@@ -38,6 +39,8 @@ def build_facts(pull: PullRequest) -> PullFacts | None:
         state="merged" if pull.merged else pull.state,
         work_ids=marker.work_ids,
         services=marker.services,
+        repository=pull.repository,
+        opened_at=pull.created_at,
         ended_at=pull.merged_at or pull.closed_at,
         outcome=find_outcome(pull),
         hold=HOLD in labels,

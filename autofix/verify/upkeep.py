@@ -14,13 +14,14 @@ from pydantic import AwareDatetime
 
 from autofix.change.github_life import Check, Comment, PullCommit, Review
 from autofix.change.markdown import inline
+from autofix.change.publish import HOLD, NEVER
 from autofix.models import Model, PullRequest
 
 CLOSE_AFTER = timedelta(days=7)
 """How long a pull request stays open after its trouble is over."""
 MAX_TURNS = 2
 """How often the agent answers to checks and reviews of one pull request."""
-HOLD, NEVER, NEEDS_HUMAN = "autofix:hold", "autofix:never", "autofix:needs-human"
+NEEDS_HUMAN = "autofix:needs-human"
 OVER = "autofix:over"
 """On a pull request that we closed ourselves, because its trouble is over."""
 _MARKER = re.compile(r"<!-- railway-autofix act:([a-z0-9-]+) -->")

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from autofix.change.github import GithubClient, NotFoundError
+from autofix.change.github import GithubClient
+from autofix.change.github_errors import NotFoundError
 from autofix.errors import GithubError
 
 FILES = 40

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from autofix.change.github import NotFoundError
+from autofix.change.github_errors import NotFoundError
 from autofix.errors import GithubError
 from autofix.investigate.budget import Block, Draft
 from autofix.investigate.case import Case, Sourced

@@ -15,7 +15,7 @@ from autofix.detect.incidents import (
     cap_repositories,
     hand_on,
 )
-from autofix.detect.turns import BACK_OFF, Turn
+from autofix.detect.turns import BACK_OFF, PullFacts, Turn
 from autofix.models import Finding, IncidentState, Severity, Signal, Window
 from autofix.parameters import Autonomy
 from tests.conftest import NOW
@@ -164,3 +164,28 @@ def test_the_cap_keeps_the_worst_and_leaves_the_rest_for_the_next_tick(
         update={"service": due[1].service.model_copy(update={"repository": None})}
     )
     assert len(cap_repositories((due[0], image), 1)) == 2
+
+
+def test_what_waits_and_what_was_opened_today_leave_no_room(line: Line, make_finding: Any) -> None:
+    """A full repository is passed over for the next one; a full day hands nothing on."""
+    mild = make_finding("orders-web", severity=Severity.warning)
+    due = line.tick([mild, make_finding("billing-api")]).due
+    first, second = (incident.service.repository for incident in due)
+
+    def facts(number: int, repository: str | None, state: str, hours: float) -> PullFacts:
+        return PullFacts(
+            number=number, url=f"u{number}", state=state, work_ids=("w",), services=("s",),  # type: ignore[arg-type]
+            repository=repository or "", opened_at=NOW - timedelta(hours=hours),
+        )  # fmt: skip
+
+    def kept(*pulls: PullFacts, **caps: int) -> list[str | None]:
+        found = cap_repositories(due, 5, pulls={"a": pulls, "b": pulls}, now=NOW, **caps)
+        return [incident.service.repository for incident in found]
+
+    waits = facts(1, first, "open", 30), facts(2, first, "merged", 30)
+    assert kept(*waits, open_per_repository=1) == [second]
+    assert kept(*waits, open_per_repository=2) == [first, second]
+    today = facts(3, "acme/else", "closed", 1)
+    assert kept(*waits, today, per_day=1) == []
+    assert kept(*waits, today, per_day=2) == [first]
+    assert kept(*waits, today) == [first, second]
