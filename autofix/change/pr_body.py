@@ -7,9 +7,11 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from autofix.change.checks import Kind, Tests, is_test, read_tests
 from autofix.change.ids import fix_id
 from autofix.change.markdown import cell, code, fence, inline, plain
 from autofix.models import (
+    CommandRun,
     EvidenceItem,
     FixPlan,
     GateResult,
@@ -19,12 +21,15 @@ from autofix.models import (
     SessionResult,
 )
 from autofix.plan.picture import render_chart
+from autofix.plan.render import quote, since_deployment
 from autofix.redact import redact as redact_patterns
 
 CAP = 60_000
 """Characters; GitHub refuses bodies above 65,536."""
 REHEARSAL_MODEL = "rehearsal-scripted"
 _COMMANDS = 40
+_DECISIVE = 4
+"""Evidence items that are shown open."""
 _STATUS = {"A": "added", "M": "changed", "D": "deleted", "T": "changed its kind"}
 _MARKER = re.compile(r"<!-- railway-autofix work:(\S+) services:(\S+) fix:(\S+) -->")
 
@@ -41,7 +46,9 @@ def render_body(
 ) -> str:
     """The pull request's body in GitHub markdown, at most `CAP` characters.
 
-    Evidence is left out from the end when it does not fit, and the body says how much.
+    In the order in which a reviewer decides: what no test speaks for, what happened, since when, by
+    which evidence, why, what was changed, what was run, what is open, how it is verified, what was
+    left alone. Evidence is left out from the end when it does not fit, and the body says how much.
 
     Args:
         plan: the plan that was carried out.
@@ -53,14 +60,18 @@ def render_body(
         redact: takes secrets out of the finished text.
     """
     items = [item for context in contexts for item in context.evidence]
+    tests = read_tests(session.commands)
     head = [
-        _summary(plan),
-        _happened(contexts),
+        _note(plan),
+        _untested(tests),
+        _happened(plan, contexts),
+        _decisive(plan.plan, items),
         _causes(plan.plan.root_causes),
-        _fixed(gate),
-        _commands(session),
+        _changed(gate),
+        _checked(session, tests),
         _open_todos(session),
-        _checks(plan),
+        _verified(plan),
+        _untouched(plan.plan, gate),
         _origin(plan, session, run_url),
     ]
     marker = render_marker(work_ids, [context.incident.service.id for context in contexts])
@@ -108,17 +119,34 @@ def parse_marker(body: str) -> Marker | None:
     return Marker(tuple(work.split(",")), tuple(services.split(",")), fix)
 
 
-def _summary(plan: PlanResult) -> str:
-    note = ""
-    if plan.model == REHEARSAL_MODEL:
-        note = (
-            "> **Scripted rehearsal.** No language model was asked: a script that knows a few "
-            "faults by their evidence stood in for it.\n\n"
-        )
-    return f"{note}## Summary\n\n{inline(plan.plan.summary)}"
+def _note(plan: PlanResult) -> str:
+    if plan.model != REHEARSAL_MODEL:
+        return ""
+    return (
+        "> **Scripted rehearsal.** No language model was asked: a script that knows a few "
+        "faults by their evidence stood in for it."
+    )
 
 
-def _happened(contexts: Sequence[ServiceContext]) -> str:
+def _untested(tests: Tests) -> str:
+    """The first thing to read when no test speaks for the change; empty when one does."""
+    last = f"{code(tests.last.command)} → {_status(tests.last)}" if tests.last else ""
+    match tests.kind:
+        case Kind.passed:
+            return ""
+        case Kind.none:
+            text = "**No test was run.** None of the agent's commands was one."
+        case Kind.impossible:
+            text = f"**No test could be run.** The runner did not start: {last}."
+        case Kind.untold:
+            text = f"**No test run told its result.** The exit status is not the tests': {last}."
+        case Kind.failed:
+            text = f"**The last test run failed:** {last}."
+    return f"> [!WARNING]\n> {text}"
+
+
+def _happened(plan: PlanResult, contexts: Sequence[ServiceContext]) -> str:
+    parts = ["## What happened", inline(plan.plan.summary)]
     rows = [
         f"| {cell(context.incident.service.name)} | {finding.signal} | {finding.severity} "
         f"| {_number(finding.value)} {cell(finding.unit)} | {_number(finding.threshold)} "
@@ -126,10 +154,9 @@ def _happened(contexts: Sequence[ServiceContext]) -> str:
         for context in contexts
         for finding in context.incident.findings
     ]
-    if not rows:
-        return ""
-    table = "| service | signal | severity | measured | threshold | since (UTC) |\n"
-    table += "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+    if rows:
+        head = "| service | signal | severity | measured | threshold | since (UTC) |"
+        parts.append("\n".join([head, "| --- | --- | --- | --- | --- | --- |", *rows]))
     reasons = [
         f"- {inline(finding.reason)}"
         for context in contexts
@@ -141,41 +168,72 @@ def _happened(contexts: Sequence[ServiceContext]) -> str:
         for chart in context.charts[:1]
         if (picture := render_chart(chart, context.incident.service.name))
     ]
-    return "\n\n".join(["## What happened", table, "\n".join(reasons), *pictures])
+    return "\n\n".join([*parts, "\n".join(reasons), *pictures, _since(contexts)])
+
+
+def _since(contexts: Sequence[ServiceContext]) -> str:
+    rows = []
+    for context in contexts:
+        incident = context.incident
+        name, onset = inline(incident.service.name), f"{incident.onset:%Y-%m-%d %H:%M:%S}"
+        rows.append(f"- **{name}**: since {onset} UTC{since_deployment(context)}")
+        rows += [f"  - before: {inline(line)}" for line in incident.earlier]
+    return "## Since when\n\n" + "\n".join(rows)
+
+
+def _decisive(plan: FixPlan, items: Sequence[EvidenceItem]) -> str:
+    """The items that the causes rest on, in their order; the whole of each stands at the end."""
+    known = {item.id: item for item in items}
+    ids = dict.fromkeys(id_ for cause in plan.root_causes for id_ in cause.evidence if id_ in known)
+    quoted = [quote(known[id_]).lstrip() for id_ in list(ids)[:_DECISIVE]]
+    return "\n\n".join(["## Decisive evidence", *quoted]) if quoted else ""
 
 
 def _causes(causes: Sequence[RootCause]) -> str:
     return "## Root causes\n\n" + "\n".join(
-        f"{number}. **{inline(cause.service)}**: {inline(cause.cause)} "
+        f"{number}. **{inline(cause.service)}**{_place(cause)}: {inline(cause.cause)} "
         f"Evidence: {inline(', '.join(cause.evidence)) or 'none'}. "
         f"Confidence: {cause.confidence:.0%}."
         for number, cause in enumerate(causes, 1)
     )
 
 
-def _fixed(gate: GateResult) -> str:
+def _place(cause: RootCause) -> str:
+    places = [code(place) for place in (cause.file, cause.function) if place]
+    return f" in {', '.join(places)}" if places else ""
+
+
+def _changed(gate: GateResult) -> str:
     rows = [
         f"- {code(file.path)}: {_STATUS.get(file.status, file.status)}, "
         f"{file.added} lines added, {file.removed} removed"
         for file in gate.files
     ]
-    return "## What was fixed\n\n" + "\n".join(rows)
+    return "## What was changed\n\n" + "\n".join(rows)
 
 
-def _commands(session: SessionResult) -> str:
-    runs = session.commands[-_COMMANDS:]
-    if not runs:
-        return "## Commands the agent ran\n\nNone."
-    rows = [
-        f"- {code(run.command)} → "
-        + ("no exit status" if run.exit_status is None else f"exit status {run.exit_status}")
-        for run in runs
-    ]
-    left_out = len(session.commands) - len(runs)
-    if left_out:
-        rows.insert(0, f"- ({left_out} earlier commands are left out)")
+def _checked(session: SessionResult, tests: Tests) -> str:
     note = "Read from the session's record, not from what the agent says."
-    return f"## Commands the agent ran\n\n{note}\n\n" + "\n".join(rows)
+    parts = ["## What was run to check it", note]
+    if tests.runs:
+        parts.append("\n".join(_run(run) for run in tests.runs[-_COMMANDS:]))
+    others = [run for run in session.commands if not is_test(run.command)]
+    if others:
+        rows = [_run(run) for run in others[-_COMMANDS:]]
+        left_out = len(others) - len(rows)
+        if left_out:
+            rows.insert(0, f"- ({left_out} earlier commands are left out)")
+        head = f"<details><summary>Other commands ({len(others)})</summary>"
+        parts.append("\n\n".join([head, "\n".join(rows), "</details>"]))
+    return "\n\n".join(parts if session.commands else [parts[0], "Nothing was run."])
+
+
+def _run(run: CommandRun) -> str:
+    return f"- {code(run.command)} → {_status(run)}"
+
+
+def _status(run: CommandRun) -> str:
+    return "no exit status" if run.exit_status is None else f"exit status {run.exit_status}"
 
 
 def _open_todos(session: SessionResult) -> str:
@@ -186,12 +244,32 @@ def _open_todos(session: SessionResult) -> str:
     return "## Left open by the agent\n\n" + "\n".join(rows)
 
 
-def _checks(plan: PlanResult) -> str:
+def _verified(plan: PlanResult) -> str:
     rows = [f"- {inline(line)}" for line in plan.plan.verification]
-    rows.append("- Nothing looks again by itself after the merge: compare a full window by hand.")
+    rows.append(
+        "- `verify_fix` looks by itself: once the deployment with this merge has been live for a "
+        "full window, the same detector compares before and after, and one comment here says "
+        "*recovered*, *unchanged*, *worse* or *inconclusive*, with the numbers."
+    )
     risks = [f"- {inline(line)}" for line in plan.plan.risks]
-    text = "## How to check it after the deploy\n\n" + "\n".join(rows)
-    return text + ("\n\n## Risks\n\n" + "\n".join(risks) if risks else "")
+    text = "## How it will be verified after the merge\n\n" + "\n".join(rows)
+    return text + ("\n\n**Risks**\n\n" + "\n".join(risks) if risks else "")
+
+
+def _untouched(plan: FixPlan, gate: GateResult) -> str:
+    """What the gate made sure of, and what the plan leaves to others."""
+    rows = [
+        (
+            f"- Everything but the {len(gate.files)} files above; no CI, hook, file mode or "
+            "configuration of git, package managers or agents is among them (the gate refuses "
+            "those)."
+        )
+    ]
+    if not plan.dependencies:
+        rows.append("- No dependency was added or changed.")
+    rows += [f"- {inline(line)}" for line in plan.do_not_touch]
+    rows += [f"- Not done here: {inline(line)}" for line in plan.recommendations]
+    return "## What was not touched\n\n" + "\n".join(rows)
 
 
 def _origin(plan: PlanResult, session: SessionResult, run_url: str) -> str:
@@ -207,14 +285,14 @@ def _origin(plan: PlanResult, session: SessionResult, run_url: str) -> str:
         f"- Began at commit {session.base}",
     ]
     if run_url:
-        rows.append(f"- Run: {run_url}")
+        rows.append(f"- Run with plan, transcript and evidence: {run_url}")
     words = ""
     if session.answer:
         words = (
             "\n\n<details><summary>The agent's closing words (not checked)</summary>\n\n"
             f"{fence(session.answer, 3_000)}\n\n</details>"
         )
-    return "## Where it comes from\n\n" + "\n".join(rows) + words
+    return "## Links and origin\n\n" + "\n".join(rows) + words
 
 
 def _model(name: str) -> str:
@@ -232,7 +310,7 @@ def _evidence(items: Sequence[EvidenceItem], left_out: int) -> str:
     ]
     if left_out:
         blocks.append(f"{left_out} more items are left out for length.")
-    return "## Evidence\n\n" + "\n\n".join(blocks) if blocks else ""
+    return "## All evidence\n\n" + "\n\n".join(blocks) if blocks else ""
 
 
 def _number(value: float) -> str:

@@ -64,7 +64,7 @@ def _happened(context: ServiceContext) -> str:
     name = inline(incident.service.name)
     worst = sorted(incident.findings, key=lambda f: f.severity is not Severity.critical)
     lines = [
-        f"**{name}** is in trouble since {incident.onset:%Y-%m-%d %H:%M:%S} UTC{_since(context)}."
+        f"**{name}** is in trouble since {incident.onset:%Y-%m-%d %H:%M:%S} UTC{since_deployment(context)}."
     ]
     lines += ["", *(f"- {_finding(finding, context.charts)}" for finding in worst)]
     if incident.earlier:
@@ -73,7 +73,7 @@ def _happened(context: ServiceContext) -> str:
     return "\n".join(lines) + (f"\n\n{chart}" if chart else "")
 
 
-def _since(context: ServiceContext) -> str:
+def since_deployment(context: ServiceContext) -> str:
     """Which deployment served then."""
     deployment = context.incident.service.deployment
     if deployment is None:
@@ -115,11 +115,11 @@ def _causes(plan: FixPlan, items: dict[str, EvidenceItem]) -> list[str]:
         )
         cited = [items[id_] for id_ in cause.evidence if id_ in items]
         quoted = [item for item in cited if item.source not in _SAID][:_QUOTED]
-        parts += [_quote(item) for item in quoted]
+        parts += [quote(item) for item in quoted]
     return parts
 
 
-def _quote(item: EvidenceItem) -> str:
+def quote(item: EvidenceItem) -> str:
     """The first lines of an item, where the most decisive stand; of a trace also its end."""
     lines = item.text.split("\n")
     first = next((n for n, line in enumerate(lines) if n and line.startswith("×")), len(lines))

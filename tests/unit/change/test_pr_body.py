@@ -4,7 +4,7 @@ import pytest
 
 from autofix.change.ids import fix_id
 from autofix.change.pr_body import CAP, parse_marker, render_body, render_message
-from autofix.models import RootCause
+from autofix.models import CommandRun, RootCause
 from tests.unit.change.plans import make_gate, make_plan_result, make_session
 
 EXPECTED = Path(__file__).with_name("pr_body.md")
@@ -29,6 +29,25 @@ def render(make_context):
 def test_body_reads_as_expected(render):
     """The whole text, as a reviewer sees it."""
     assert render() == EXPECTED.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([("ls", 0)], "**No test was run.**"),
+        (
+            [("pytest -q", 127)],
+            "**No test could be run.** The runner did not start: `pytest -q` → ",
+        ),
+        ([("pytest -q", 0), ("pytest -q", 1)], "**The last test run failed:** `pytest -q` → exit"),
+        ([("pytest | tail -3", 0)], "**No test run told its result.**"),
+    ],
+)
+def test_what_no_test_speaks_for_comes_first(render, runs, words):
+    """Before everything else, by exit status and never by the agent's words."""
+    commands = tuple(CommandRun(command=command, exit_status=code) for command, code in runs)
+    body = render(session=make_session(commands=commands, answer="All tests pass!"))
+    assert body.startswith(f"> [!WARNING]\n> {words}")
 
 
 def test_marker_is_found_again_and_cannot_be_forged(render, make_context):
