@@ -140,7 +140,13 @@ class StandIn:
         return self.answer_deploymenthistory(variables)
 
     def answer_variables(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"environment": {"variables": _connection([])}}
+        at = "2026-03-01T00:00:00.000Z"
+        names = [
+            {"name": n, "serviceId": s, "references": [], "createdAt": at, "updatedAt": at}
+            for s in self.ids
+            for n in ("DATABASE_URL", "PORT")
+        ]
+        return {"environment": {"variables": _connection(names)}}
 
     def answer_deploymentsteps(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"deploymentEvents": _connection([])}
