@@ -20,6 +20,7 @@ from autofix.change.pr_body import render_body
 from autofix.change.publish import (
     LABEL,
     find_existing_change,
+    finish_existing_change,
     push_and_open,
     require_allowed,
     require_writable,
@@ -78,6 +79,8 @@ def make_change(
 def find_existing(fix: Fix, caps: Caps) -> Skipped | None:
     """Why nothing may be started now, or None. Asked before the model is.
 
+    What a run that died left undone on the pull request of this very fix is done.
+
     Raises:
         BudgetExceeded: a cap on pull requests is reached.
         GithubError: the forge cannot be asked, or no pull request can come to be there.
@@ -92,6 +95,8 @@ def find_existing(fix: Fix, caps: Caps) -> Skipped | None:
         if found is None:
             require_room_today(caps)
             require_writable(client, fix.repository, fix.base_branch)
+        else:
+            finish_existing_change(client, fix.repository, fix.fix_id, found)
     return found
 
 

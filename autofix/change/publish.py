@@ -187,7 +187,20 @@ def open_pull_request(change: Change, body: str, *, github: GithubClient) -> Pul
             pull = github.find_by_branch(change.repository, change.branch)
             if pull is None:
                 raise
-    if LABEL not in pull.labels:
-        github.add_labels(change.repository, pull.number, [LABEL])
-        pull = pull.model_copy(update={"labels": (*pull.labels, LABEL)})
-    return pull
+    return _with_label(github, change.repository, pull)
+
+
+def finish_existing_change(
+    github: GithubClient, repository: str, fix_id: str, found: Skipped
+) -> None:
+    """Label this fix's open pull request: a run that died after opening it did not get to that."""
+    own = found.pull_request
+    if own and own.state == "open" and own.branch == branch_name(repository, fix_id):
+        _with_label(github, repository, own)
+
+
+def _with_label(github: GithubClient, repository: str, pull: PullRequest) -> PullRequest:
+    if LABEL in pull.labels:
+        return pull
+    github.add_labels(repository, pull.number, [LABEL])
+    return pull.model_copy(update={"labels": (*pull.labels, LABEL)})

@@ -83,7 +83,7 @@ def render_table(undisturbed: Counts, outcomes: list[Outcome]) -> str:
     """Boundary × victim → counts."""
     head = (
         "| killed at | victim | rerun by | planner | agent | sessions | prompts | branches "
-        "| pull requests | comments |\n" + "| --- " * 10 + "|\n"
+        "| pull requests | labels | comments |\n" + "| --- " * 11 + "|\n"
     )
     rows = [f"| nowhere | – | – | {_numbers(undisturbed)} |"]
     for outcome in outcomes:
@@ -94,10 +94,10 @@ def render_table(undisturbed: Counts, outcomes: list[Outcome]) -> str:
 
 
 def _numbers(counts: Counts | tuple[int, int]) -> str:
-    """All seven; of a verification only the comments, since nothing else is made."""
+    """All of them; of a verification only the comments, since nothing else is made."""
     if isinstance(counts, Counts):
         return " | ".join(map(str, vars(counts).values()))
-    return " | ".join(["–"] * 6 + [str(counts[0])])
+    return " | ".join(["–"] * 7 + [str(counts[0])])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from tests.chaos.line import CASE_SECONDS, FLOWS, TICK_SECONDS, Counts, Line
 
-ONCE = {"sessions": 1, "prompts": 1, "branches": 1, "pull_requests": 1, "comments": 0}
+ONCE = {"sessions": 1, "prompts": 1, "branches": 1, "pull_requests": 1, "labels": 1, "comments": 0}
 GAP = "generate_fix/write plan/returned/1"
 """The model answered and nothing is stored: the one point at which a second call is allowed."""
 AGENT_SLACK = 2
@@ -141,7 +141,7 @@ def spread(cases: list[Case], limit: int | None) -> list[Case]:
 
 
 def _settle(line: Line, case: Case, deadline: float) -> list[str]:
-    """Tick as the schedule does until the pull request stands and nothing runs any more."""
+    """Tick as the schedule does until a fix has come to its end and nothing runs any more."""
     ticked = time.monotonic()
     waiting = case.victim != "flow"
     while time.monotonic() < deadline:
@@ -149,7 +149,7 @@ def _settle(line: Line, case: Case, deadline: float) -> list[str]:
         if waiting:
             waiting = not _carry_out(line, case)
         elif line.is_at_rest():
-            if line.counts().pull_requests:
+            if line.is_done():
                 return [f"never reached: {point}" for point in line.missed()]
             if case.by_person:
                 line.rerun_as_person()
@@ -157,7 +157,7 @@ def _settle(line: Line, case: Case, deadline: float) -> list[str]:
             line.tick()
             ticked = time.monotonic()
         time.sleep(0.5)
-    return ["no pull request in time", *(f"never reached: {point}" for point in line.missed())]
+    return ["no end in time", *(f"never reached: {point}" for point in line.missed())]
 
 
 def _settle_verification(line: Line, case: Case, deadline: float) -> list[str]:

@@ -40,6 +40,7 @@ class Counts:
     prompts: int
     branches: int
     pull_requests: int
+    labels: int
     comments: int
 
 
@@ -162,6 +163,10 @@ class Line:
         """Whether no run of any flow goes on."""
         return all(run["state_type"] in FINAL for flow in FLOWS for run in self.runs(flow))
 
+    def is_done(self) -> bool:
+        """Whether a run that fixes has come to its end, and not only got as far as its effects."""
+        return any(run["state_type"] == "COMPLETED" for run in self.runs(FLOWS[2]))
+
     def counts(self) -> Counts:
         """What is in the world now."""
         model = self._requests("model")["callers"]
@@ -175,6 +180,7 @@ class Line:
             prompts=sum(self._prompts(session) for session in fixing),
             branches=len(self._branches()),
             pull_requests=len(pulls),
+            labels=sum(label["name"] == "autofix" for p in pulls for label in p["labels"]),
             comments=sum(len(self.world.comments(SERVICE, p["number"])) for p in pulls),
         )
 

@@ -9,26 +9,19 @@ from pathlib import Path
 import pytest
 
 from sandbox.demo.processes import Processes
-from tests.chaos.cases import (
-    GAP,
-    Case,
-    Counts,
-    judge,
-    record,
-    record_verification,
-    run_case,
-    run_verification,
-)
-from tests.chaos.line import Line
+from tests.chaos.cases import GAP, Case, judge, run_case, run_verification
+from tests.chaos.line import Counts, Line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 WARM_SECONDS = 60
 KILLS = (
     # each is after an effect and before it is written down
-    ("monitor_project_health/remember incidents/returned/1",),
-    ("pull_service_context/start run/returned/1", GAP),
-    ("generate_fix/publish/POST pulls/1",),
+    "monitor_project_health/remember incidents/returned/1",
+    "pull_service_context/start run/returned/1",
+    "generate_fix/publish/POST pulls/1",
 )
+UNDISTURBED = Counts(1, 13, 1, 1, 1, 1, 1, 0)
+"""What the incident costs when nobody dies: thirteen calls are the scripted agent's way to its commit."""
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +35,19 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 
 def test_a_kill_after_an_effect_and_before_its_record_doubles_nothing(line: Line) -> None:
-    """Three kills -9, each run again by a person or by the schedule: one of everything."""
-    undisturbed, points = record(line)
-    for i, wanted in enumerate(KILLS):
-        found = tuple(next(p for p in points if p.startswith(start)) for start in wanted)
-        outcome = run_case(line, Case(found, by_person=bool(i % 2)), undisturbed)
-        assert outcome.problems == [], outcome
+    """A kill -9 in each flow, and the schedule goes on: one of everything, and one outcome."""
+    outcome = run_case(line, Case(KILLS), UNDISTURBED)
+    assert outcome.problems == [], outcome
 
-    record_verification(line)
+    line.prepare_verification()
     case = Case(("verify_fix/verify merge/POST comments/1",))
     assert run_verification(line, case).problems == []
 
 
 def test_a_doubled_effect_is_seen() -> None:
     """The judge itself: two pull requests, a second planner call where none is allowed."""
-    once = Counts(1, 13, 1, 1, 1, 1, 0)
+    once = Counts(1, 13, 1, 1, 1, 1, 1, 0)
     assert judge(Case(("generate_fix/publish/returned/1",)), once, once) == []
-    twice = Counts(2, 13, 1, 1, 1, 2, 0)
+    twice = Counts(2, 13, 1, 1, 1, 2, 1, 0)
     assert len(judge(Case(("generate_fix/publish/returned/1",)), twice, once)) == 2
-    assert judge(Case((GAP,)), Counts(2, 13, 1, 1, 1, 1, 0), once) == []
+    assert judge(Case((GAP,)), Counts(2, 13, 1, 1, 1, 1, 1, 0), once) == []

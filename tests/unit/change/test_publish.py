@@ -6,7 +6,7 @@ from autofix.change.gate import GateOptions
 from autofix.change.github import GithubClient
 from autofix.change.ids import branch_name, fix_id
 from autofix.change.pr_body import render_marker
-from autofix.change.publish import find_existing_change, publish
+from autofix.change.publish import find_existing_change, finish_existing_change, publish
 from autofix.change.transfer import AUTHOR_EMAIL, Change, import_bundle, settle
 from autofix.errors import GitError, PolicyViolation
 from tests.unit.change.github_app import GithubApp
@@ -149,3 +149,16 @@ def test_existing_pull_requests_hold_a_fix_back(forge):
         own = branch_name("acme/x", fix_id(work))
         forge.app.add_pull(own, state="closed")
         assert existing(["svc-a"]).reason == "pull request #2 of this fix is closed"
+
+
+def test_the_label_that_a_dead_run_did_not_get_to_is_put_on(forge):
+    """The own open pull request alone: not one that is closed, nor one of another fix."""
+    work = ["aa-e2-a1"]
+    forge.app.add_pull(branch_name("acme/x", fix_id(work)))
+    forge.app.add_pull("autofix/acme-x-9", body=render_marker(["cc-e1-a1"], ["svc-a"]))
+    with GithubClient(forge.settings, forge.app) as github:
+        for work_id, labels in (("dd-e1-a1", []), (work[0], ["autofix"])):
+            found = find_existing_change(github, "acme/x", fix_id([work_id]), ["svc-a"])
+            finish_existing_change(github, "acme/x", fix_id([work_id]), found)
+            assert [label["name"] for label in forge.app.pulls[0]["labels"]] == labels
+    assert forge.app.pulls[1]["labels"] == []
