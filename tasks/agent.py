@@ -40,7 +40,7 @@ from autofix.report import render_context
 from autofix.settings import load_settings
 from tasks.fix import Commits, Fix, WorkedOn, fix_key
 from tasks.guard import guarded
-from tasks.options import LONG, SESSION
+from tasks.options import LONG, PACKED, SESSION
 from tasks.plan import fence_nonce
 from tasks.report_fix import follow_session, report_transcript
 
@@ -143,7 +143,7 @@ def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) ->
     name="collect commits",
     task_run_name="collect commits of {fix.repository}",
     persist_result=True,
-    result_serializer="compressed/pickle",
+    result_serializer=PACKED,
     cache_key_fn=fix_key("commits"),
     **LONG,
 )

@@ -19,7 +19,7 @@ from autofix.parameters import ServiceSelection
 from autofix.redact import redact_model, redact_tree, redactor
 from autofix.settings import load_settings
 from tasks.guard import guarded
-from tasks.options import LOOK, make_key
+from tasks.options import LOOK, PACKED, make_key
 
 _BASELINE_KEPT = timedelta(hours=2)
 """Longer than the hour for which its key stands, so that a rerun finds it too."""
@@ -60,7 +60,7 @@ def read_architecture() -> Architecture:
     name="observe project",
     task_run_name="observe until {window.end:%H:%M:%S}",
     persist_result=True,
-    result_serializer="compressed/pickle",
+    result_serializer=PACKED,
     cache_key_fn=_key,
     **LOOK,
 )
@@ -90,7 +90,7 @@ def observe_project(
     name="read baseline",
     task_run_name="baseline of {architecture.environment_name}",
     persist_result=True,
-    result_serializer="compressed/pickle",
+    result_serializer=PACKED,
     cache_key_fn=_baseline_key,
     cache_expiration=_BASELINE_KEPT,
     timeout_seconds=300,

@@ -10,6 +10,7 @@ import hashlib
 from typing import Any
 
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.serializers import CompressedSerializer
 from prefect.tasks import Task, exponential_backoff
 
 from autofix.errors import AutofixError, RemoteError
@@ -43,6 +44,12 @@ LONG: dict[str, Any] = REMOTE | {"timeout_seconds": 1200}
 """For tasks that wait for a model's whole answer, or for a clone."""
 SESSION: dict[str, Any] = REMOTE | {"timeout_seconds": 270 * 60}
 """For an agent's turn: its own supervisor ends it by `Caps.session_minutes`, of which this is above any."""
+
+PACKED: CompressedSerializer[Any] = CompressedSerializer(
+    serializer="pickle",
+    compressionlib="zlib",
+)
+"""For frames and bytes: Prefect's own choice, lzma, takes seconds for what zlib packs in a tenth of one."""
 
 
 def make_key(task: str, *parts: object) -> str:

@@ -17,7 +17,7 @@ from autofix.models import ServiceContext
 from autofix.observe.observation import Observation, summarise
 from autofix.parameters import Autonomy, Thresholds
 from autofix.plan.picture import render_chart
-from autofix.redact import redact_tree
+from autofix.redact import redact_tree, redactor
 from autofix.report import (
     build_signal_rows,
     render_architecture,
@@ -27,6 +27,7 @@ from autofix.report import (
     render_signals,
     render_summary,
 )
+from autofix.settings import load_settings
 from autofix.tick import render_tick
 from tasks.artifacts import door, post_markdown
 from tasks.detect import Detection, Due
@@ -56,7 +57,9 @@ def report_project(observation: Observation, detection: Detection, thresholds: T
         observation.selected, summaries.values(), thresholds, detection.findings
     )
     create_table_artifact(
-        redact_tree(rows, door), key="signals", description="Services and signals, with levels"
+        redact_tree(rows, redactor(load_settings())),
+        key="signals",
+        description="Services and signals, with levels",
     )
     findings = render_findings(detection.findings)
     notes = render_notes([*observation.notes, *_sampled(observation), *detection.notes])

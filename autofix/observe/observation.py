@@ -173,10 +173,16 @@ def summarise(observation: Observation) -> tuple[ServiceSummary, ...]:
     mean weighted by the requests of each step: close to the true one at level traffic, below it
     when a few steps are far slower than the rest.
     """
-    by_service = dict(iter(observation.samples.groupby("service")))
+    wide = observation.samples.pivot_table(
+        index=["service", "ts"], columns="measurement", values="value"
+    )
+    of_service = {
+        str(name): rows.droplevel("service").dropna(axis="columns", how="all")
+        for name, rows in wide.groupby(level="service")
+    }
+    nothing = wide.iloc[:0, :0]
     return tuple(
-        _summary(s, by_service.get(s.id, observation.samples.iloc[:0]), observation)
-        for s in observation.selected
+        _summary(s, of_service.get(s.id, nothing), observation) for s in observation.selected
     )
 
 
@@ -279,8 +285,8 @@ def _why_unmeasured(service: Service) -> str:
     return f"no CPU, memory or HTTP samples in the window (its deployment is {status})"
 
 
-def _summary(service: Service, rows: pd.DataFrame, observation: Observation) -> ServiceSummary:
-    wide = rows.pivot_table(index="ts", columns="measurement", values="value")
+def _summary(service: Service, wide: pd.DataFrame, observation: Observation) -> ServiceSummary:
+    """Of one row a moment and one column a measurement."""
     present = [c for c in frames.STATUS_CLASSES if c in wide]
     requests = wide[present].sum(axis=1, min_count=1) if present else pd.Series(dtype="float64")
     p50, p95, p99 = (_weighted(wide, name, requests) for name in frames.PERCENTILES)

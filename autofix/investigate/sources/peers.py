@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from autofix.errors import RailwayError
@@ -19,6 +19,7 @@ _SAME_TIME = timedelta(minutes=5)
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _WAITS = frozenset({Signal.latency, Signal.http_5xx})
 _SHOWN = 12
+_Variables = Mapping[str, Sequence[VariableName]]
 
 
 def find_neighbours(case: Case) -> tuple[Finding, ...]:
@@ -44,17 +45,19 @@ def find_peers(case: Case, flows: FlowFacts | None, at_limit: frozenset[str]) ->
     """
     variables = _variables(case)
     sent_to, received_from = (flows.peers, flows.callers) if flows else (frozenset(), frozenset())
-    of_other = {s.id: [f for f in case.findings if f.service_id == s.id] for s in _others(case)}
+    of_other: dict[str, list[Finding]] = {}
+    for finding in case.findings:
+        of_other.setdefault(finding.service_id, []).append(finding)
     peers = []
     for other in _others(case):
-        found = tuple(of_other[other.id])
+        found = tuple(of_other.get(other.id, ()))
         ways = [
             *_reference(case.service, other, variables),
             *(["flows between them"] if other.id in sent_to else []),
         ]
-        by_time: list[str] = []
-        if not _has_known_callers(case, other, variables, sent_to | received_from):
-            by_time = _same_trouble(case, other, found, full=other.id in at_limit)
+        by_time = _same_trouble(case, other, found, full=other.id in at_limit)
+        if by_time and _has_known_callers(case, other, variables, sent_to | received_from):
+            by_time = []
         callers = [
             *_reference(other, case.service, variables),
             *(["flows between them"] if other.id in received_from else []),
@@ -110,22 +113,23 @@ def _others(case: Case) -> list[Service]:
     return [s for s in case.architecture.services if s.id != case.service.id]
 
 
-def _variables(case: Case) -> list[VariableName]:
+def _variables(case: Case) -> _Variables:
+    """By service, those whose values are made of something else."""
     try:
-        return case.variables.result()
+        found = case.variables.result()
     except RailwayError:
-        return []
+        return {}
+    by_service: dict[str, list[VariableName]] = {}
+    for variable in found:
+        if variable.service_id and variable.references:
+            by_service.setdefault(variable.service_id, []).append(variable)
+    return by_service
 
 
-def _reference(of: Service, to: Service, variables: Iterable[VariableName]) -> list[str]:
+def _reference(of: Service, to: Service, variables: _Variables) -> list[str]:
     """Variables of one service whose values are made of another's."""
-    names = sorted(
-        {
-            v.name
-            for v in variables
-            if v.service_id == of.id and any(_names(ref, to) for ref in v.references)
-        }
-    )
+    own = variables.get(of.id, ())
+    names = sorted({v.name for v in own if any(_names(ref, to) for ref in v.references)})
     if not names:
         return []
     return [f"variable {', '.join(names[:4])} refers to it"]
@@ -139,11 +143,10 @@ def _names(reference: str, service: Service) -> bool:
 
 
 def _has_known_callers(
-    case: Case, other: Service, variables: Iterable[VariableName], talking: frozenset[str]
+    case: Case, other: Service, variables: _Variables, talking: frozenset[str]
 ) -> bool:
     """Whether it is known by more than time who queries the database of the two."""
     database = case.service if case.service.kind is ServiceKind.database else other
-    variables = list(variables)
     return bool(talking) or any(
         _reference(service, database, variables)
         for service in case.architecture.services
