@@ -29,6 +29,7 @@ POOL_CONCURRENCY = 4
 """Runs at once; each is a process of some 200 MB."""
 HEARTBEAT_SECONDS = 60
 """As prefect.yaml sets it for every run."""
+_HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 SILENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 """After which a run counts as dead."""
 
@@ -40,7 +41,8 @@ def deploy() -> int:
             "PREFECT_API_URL is not set: start a Prefect server (prefect server start) and set it "
             "to its address, for example http://127.0.0.1:4200/api"
         )
-    problems = find_unknown_parameters(ROOT / "prefect.yaml")
+    file = ROOT / "prefect.yaml"
+    problems = [*find_unknown_parameters(file), *find_unwatched(file)]
     if problems:
         return _refuse(*problems)
     try:
@@ -89,6 +91,20 @@ def find_unknown_parameters(file: Path) -> list[str]:
         problems += [f"prefect.yaml: {entrypoint} has no parameter {name!r}" for name in unknown]
         if not unknown:
             problems += _refused(flow, parameters, entrypoint)
+    return problems
+
+
+def find_unwatched(file: Path) -> list[str]:
+    """One line for each deployment whose dead runs nobody would find, or whose live ones count as dead."""
+    problems: list[str] = []
+    for deployment in _load(file)["deployments"]:
+        named = f"prefect.yaml: {deployment['entrypoint']} ({deployment['name']})"
+        variables = deployment.get("work_pool", {}).get("job_variables", {})
+        beat = str(variables.get("env", {}).get(_HEARTBEAT, ""))
+        if "autofix" not in deployment.get("tags", ()):
+            problems.append(f"{named} needs the tag 'autofix'")
+        if not beat.isdigit() or int(beat) > HEARTBEAT_SECONDS:
+            problems.append(f'{named} needs {_HEARTBEAT}: "{HEARTBEAT_SECONDS}" in its env')
     return problems
 
 

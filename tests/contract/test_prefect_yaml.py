@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from autofix.parameters import Caps, Thresholds, WindowParameters
-from flows.deploy import find_unknown_parameters
+from flows.deploy import find_unknown_parameters, find_unwatched
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +53,21 @@ def test_a_value_that_the_form_would_refuse_is_an_error(
     problems = "\n".join(find_unknown_parameters(_write(tmp_path, deployments)))
     assert "swap them" in problems
     assert "pull_request_per_tick" in problems
+
+
+def test_a_deployment_whose_dead_runs_nobody_would_find_is_an_error(
+    tmp_path: Path, deployments: list[dict[str, Any]]
+) -> None:
+    """A copy for another environment that lost the tag, or the signs of life, on the way."""
+    assert find_unwatched(ROOT / "prefect.yaml") == []
+    del deployments[0]["tags"]
+    deployments[1]["name"] = "staging"
+    pool = deployments[1]["work_pool"]  # one for all of them, by an anchor
+    deployments[1]["work_pool"] = pool | {"job_variables": {"env": {"AUTOFIX_PROFILE": "staging"}}}
+    problems = find_unwatched(_write(tmp_path, deployments))
+    assert len(problems) == 2
+    assert "(autofix) needs the tag 'autofix'" in problems[0]
+    assert '(staging) needs PREFECT_FLOWS_HEARTBEAT_FREQUENCY: "60"' in problems[1]
 
 
 def test_the_file_states_the_defaults_that_the_code_has(deployments: list[dict[str, Any]]) -> None:
