@@ -26,7 +26,7 @@ _GAINED = 5.0
 """Percent of all requests by which client errors rose, at least."""
 _REFUSED = 0.4
 """Share of the lost answers that must have been refused instead."""
-_EVIDENCE, _BESIDE_RESTART = 1.0, 0.0
+_EVIDENCE, _BESIDE_RESTART = 1.0, -1.0
 """How much more likely, as a logarithm, refusal must be than scanning."""
 _NEAR = 2
 """Coarse steps around an onset in which a restart belongs to it."""
@@ -58,10 +58,9 @@ def _is_refusal(view: View, row: int, share: Array, present: float, run: float) 
     is_new = before.median <= _NEW * present and gained >= _GAINED
     if not (before.is_known and is_new and present >= _BEYOND * quantile(before.values, 0.95)):
         return False
-    coarse = view.coarse
+    coarse, width = view.coarse, max(2, round(_CONTRAST / view.coarse.step_minutes))
     answered = coarse.served_per_minute[row]
     refused = coarse.of_class(4)[row] / coarse.request_minutes[row]
-    width = max(2, round(_CONTRAST / coarse.step_minutes))
     fallen = -_change(answered, answered, before.start, width)
     risen = _change(refused, answered, before.start, width)
     if not (risen >= _REFUSED * fallen and fallen < _WHOLE):
@@ -70,9 +69,13 @@ def _is_refusal(view: View, row: int, share: Array, present: float, run: float) 
     usual = _changes(answered[: max(0, before.start - 1)], width)
     usual = usual[~np.isnan(usual)]
     noise = float(np.sqrt(np.mean(usual**2))) if len(usual) >= _USUAL else _UNKNOWN_NOISE
-    noise = max(noise, _LEAST_NOISE)
+    # soon after the onset there is less on its other side to take the mean of
+    after = int((~np.isnan(answered[before.start + 1 : before.start + 1 + width])).sum())
+    noise = max(noise, _LEAST_NOISE) * np.sqrt((1 + width / after) / 2)
+    # as it was then, so that the answer does not change with what comes later
+    gained = float(np.nanmean(share[before.start + 1 :][:width])) - before.median
     as_scan = np.log(1 - fallen)
-    as_refusal = as_scan - np.log(max(1 - gained / 100, 1 - _WHOLE))
+    as_refusal = as_scan - np.log(np.clip(1 - gained / 100, 1 - _WHOLE, 1.0))
     evidence = (as_scan**2 - as_refusal**2) / (2 * noise**2)
     needed = _BESIDE_RESTART if _restarts_near(view, row, before.start) else _EVIDENCE
     return bool(evidence >= needed)
@@ -97,7 +100,9 @@ def _change(rate: Array, whole: Array, step: int, width: int) -> float:
     """
     before = slice(max(0, step - 1 - width), max(0, step - 1))
     first, second, base = rate[before], rate[step + 1 : step + 1 + width], whole[before]
-    if min((~np.isnan(part)).sum() for part in (first, second, base)) < min(2, width):
+    if min((~np.isnan(part)).sum() for part in (first, base)) < min(2, width):
+        return float("nan")
+    if np.isnan(second).all():
         return float("nan")
     if not np.nanmean(base) > 0:
         return float("nan")

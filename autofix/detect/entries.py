@@ -18,6 +18,8 @@ from autofix.detect.view import FINE, WINDOW
 FULL, LONG = WINDOW, 2 * WINDOW
 SHORT = (8 * WINDOW // 30, WINDOW // 3, WINDOW // 2)
 """Lengths in fine steps; the short ones are for samples closer together and further apart."""
+SHORTEST = WINDOW // 5
+"""For requests that fail at the critical level, of samples that are close together."""
 SHORT_SHARE = 0.85
 """Share of the samples that must be in breach over the short length."""
 ENDS = np.arange(FINE, WINDOW - 1, -(WINDOW // 6))
@@ -114,14 +116,15 @@ def failing(
         requests: all requests per fine step.
         level: percent.
         base: percent that is nothing to speak of; the rate must be clearly above it.
-        least: requests that say something.
+        least: requests in a window that say something, and as many as that is in the length.
         length: fine steps. A burst is no rate: most parts must fail, and what is left without
             the worst minutes must still be at the level.
     """
     number, total = window_sums(hits, length), window_sums(requests, length)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = 100 * number / total
-    found: Flags = (total >= least) & (number >= _MIN_HITS) & (rate >= level)
+    found: Flags = enough_requests(requests, least, length)
+    found &= (number >= _MIN_HITS) & (rate >= level)
     found &= surprise(number, total * base / 100) >= _SURPRISE
     rows, places = np.nonzero(found)
     if rows.size:
@@ -131,6 +134,19 @@ def failing(
             np.nan_to_num(hits[span]), np.nan_to_num(requests[span]), level[rows, 0]
         )
     return found
+
+
+def enough_requests(requests: Array, least: Array, length: int) -> Flags:
+    """Per service and end, whether there were enough requests in a window, and all along.
+
+    Args:
+        requests: services × fine steps.
+        least: requests in a window that say something.
+        length: fine steps; of a shorter length its part of them is asked.
+    """
+    whole = window_sums(requests, max(length, FULL)) >= least
+    part: Flags = window_sums(requests, length) >= least * min(1.0, length / FULL)
+    return whole & part
 
 
 def _all_along(hits: Array, requests: Array, level: Array) -> Flags:

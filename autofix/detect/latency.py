@@ -11,6 +11,7 @@ from autofix.detect.entries import (
     SHORT_SHARE,
     Entries,
     calm,
+    enough_requests,
     sustained,
     window_sums,
 )
@@ -39,7 +40,7 @@ def judge_latency(view: View) -> list[Hit]:
     if np.isnan(values).all():
         return []
     over_warning = _entries(view, values, warning)
-    over_critical = _entries(view, values, critical, samples=2)
+    over_critical = _entries(view, values, critical, is_critical=True)
     over_floor = _entries(view, values, _FLOOR * warning)
     is_calm = calm(values, _EXIT * warning)
     is_calm_at_floor = calm(values, _EXIT * _FLOOR * warning)
@@ -57,17 +58,19 @@ def judge_latency(view: View) -> list[Hit]:
     return hits
 
 
-def _entries(view: View, values: Array, level: Array, samples: int = 3) -> Entries:
-    share, enough_requests = view.number("sustained_share"), view.number("min_requests")
+def _entries(view: View, values: Array, level: Array, *, is_critical: bool = False) -> Entries:
+    share, least = view.number("sustained_share"), view.number("min_requests")
+    samples = 2 if is_critical else 3
     requests = view.fine.requests
     short = np.maximum(share, SHORT_SHARE)
     found: list[tuple[int, Flags]] = []
     for length in (*SHORT, FULL, LONG):
         part: Array = share if length >= FULL else short
         total = window_sums(requests, length)
-        enough = total >= enough_requests
+        # what takes that long is told by fewer requests
+        enough = enough_requests(requests, least, length) if is_critical else total >= least
         if length == LONG:
-            enough &= total < _LOW_TRAFFIC * enough_requests
+            enough &= total < _LOW_TRAFFIC * least
         found.append((length, enough & sustained(values, level, part, length, samples)))
     return Entries(tuple(found))
 

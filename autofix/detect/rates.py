@@ -9,6 +9,7 @@ from autofix.detect.entries import (
     FULL,
     LONG,
     SHORT,
+    SHORTEST,
     Entries,
     calm_rate,
     failing,
@@ -78,7 +79,7 @@ class _Rates:
         self.measured = not np.isnan(self.requests).all()
         is_calm = calm_rate(self.number, self.requests, _EXIT * self.warning)
         self.over_warning = self._entries(self.warning)
-        self.over_critical = self._entries(self.critical)
+        self.over_critical = self._entries(self.critical, SHORTEST)
         self.over_below = self._entries(_STEP_LEVEL * self.warning)
         self.open_warning: Flags = self.over_warning.entered & ~is_calm
         self.open_critical: Flags = self.over_critical.entered & ~is_calm
@@ -102,10 +103,10 @@ class _Rates:
         """When the present run at a level began."""
         return onset_of(self.view, self.fine_share[row], self.coarse_share[row], level)
 
-    def _entries(self, level: Array) -> Entries:
+    def _entries(self, level: Array, *shorter: int) -> Entries:
         least, base = self.view.number("min_requests"), _NOTHING * np.minimum(level, self.warning)
         found = []
-        for length in (*SHORT, FULL, LONG):
+        for length in (*shorter, *SHORT, FULL, LONG):
             floor = np.maximum(level, _LONG_LEVEL * self.warning) if length == LONG else level
             flags = failing(self.number, self.requests, floor, base, least, length)
             if length == LONG:
