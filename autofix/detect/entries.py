@@ -37,8 +37,8 @@ _GROUPS = (4, 10)
 _PER_GROUP = 2.0
 _GROUP_LEVEL = 0.6
 """Share of a level that a part must reach."""
-_LONG_SHARE = 0.6
-"""Share of the parts that must reach it over the longer lengths."""
+_PART_SHARE, _LONG_SHARE = 0.75, 0.6
+"""Shares of the parts that must reach it, over the shorter and the longer lengths."""
 _BURST = WINDOW // 10
 """Fine steps that a burst lasts."""
 _BURST_LEVEL = 5.0
@@ -163,7 +163,7 @@ def _all_along(hits: Array, requests: Array, level: Array) -> Flags:
 
 def _most_parts_fail(hits: Array, requests: Array, level: Array) -> Flags:
     length = hits.shape[1]
-    share = _LONG_SHARE if length >= FULL else SHORT_SHARE
+    share = _LONG_SHARE if length >= FULL else _PART_SHARE
     wanted = requests.sum(axis=1) * level / 100 / _PER_GROUP
     number = np.clip(wanted, *_GROUPS).astype("int64")
     found = np.zeros(len(hits), dtype=bool)

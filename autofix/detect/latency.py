@@ -67,8 +67,7 @@ def _entries(view: View, values: Array, level: Array, *, is_critical: bool = Fal
     for length in (*SHORT, FULL, LONG):
         part: Array = share if length >= FULL else short
         total = window_sums(requests, length)
-        # what takes that long is told by fewer requests
-        enough = enough_requests(requests, least, length) if is_critical else total >= least
+        enough = enough_requests(requests, least, length)
         if length == LONG:
             enough &= total < _LOW_TRAFFIC * least
         found.append((length, enough & sustained(values, level, part, length, samples)))

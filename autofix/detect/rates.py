@@ -122,11 +122,16 @@ class _Rates:
         severity = Severity.critical if is_critical else Severity.warning
         return self.build(row, entries, level, severity, Pattern.level)
 
+    def _from_first(self, row: int, span: slice, level: float) -> slice:
+        """The stretch without the healthy steps that it begins with."""
+        failing = np.flatnonzero(self.fine_share[row, span] >= _NOTHING * level)
+        return slice(span.start + int(failing[0]), span.stop) if failing.size else span
+
     def build(
         self, row: int, entries: Entries, threshold: float, severity: Severity, pattern: Pattern
     ) -> Hit:
         """A hit with the rate over the latest breach."""
-        span = entries.newest(row)
+        span = self._from_first(row, entries.newest(row), threshold)
         requests = float(np.nansum(self.requests[row, span]))
         value = 100 * float(np.nansum(self.number[row, span])) / requests
         before = look_before(self.view, self.coarse_share[row], value / 2)
