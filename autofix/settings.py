@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         default="https://github.com", description="Where clones come from and pushes go"
     )
 
+    autofix_publisher: Literal["gate", "agent"] = Field(
+        default="gate",
+        description="Who pushes: the flow, after the gate, or the agent with a token of its own "
+        "(docs/safety.md says why that is the weaker one)",
+    )
+
     autofix_redaction_key: SecretStr | None = Field(
         default=None,
         description="What the tags of redacted values are keyed with; any long random text. "

@@ -162,16 +162,20 @@ def collect_commits(
     settings = load_settings()
     with OpencodeClient(settings) as client:
         bundle = fetch_bundle(client, settings, worked.job.workspace)
-    title = plain(redactor(settings)(plan.plan.title), cap=100)
-    change = Change(
+    return Commits(change=name_change(fix, plan, session.base), head=session.head, bundle=bundle)
+
+
+def name_change(fix: Fix, plan: PlanResult, base: str) -> Change:
+    """What is published and under which words."""
+    title = plain(redactor(load_settings())(plan.plan.title), cap=100)
+    return Change(
         repository=fix.repository,
         base_branch=fix.base_branch,
         branch=fix.branch,
-        base=session.base,
+        base=base,
         title=title,
         message=render_message(title, plan.plan, fix.work_ids),
     )
-    return Commits(change=change, head=session.head, bundle=bundle)
 
 
 @task(
@@ -204,10 +208,13 @@ def _prompt(
     settings = load_settings()
     door = redactor(settings)
     nonce = fence_nonce(settings.secret_values(), contexts)
+    title = plain(door(plan.plan.title), cap=100).replace("'", "")
+    publish = {"branch": fix.branch, "base": fix.base_branch, "title": title}
     return render_prompt(
         plan.plan,
         fenced(door(architecture), nonce),
         "\n\n".join(render_context(context, nonce) for context in contexts),
         repository=fix.repository,
         service_folders=allowed_roots(contexts),
+        publish=publish if settings.autofix_publisher == "agent" else None,
     )

@@ -14,7 +14,15 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from autofix.change import gate
+from autofix.change.adopt import (
+    add_denials,
+    adopt,
+    close_denied,
+    find_published,
+    import_published,
+)
 from autofix.change.github import GithubClient
+from autofix.change.github_life import LifeClient
 from autofix.change.memo import render_memo
 from autofix.change.pr_body import render_body
 from autofix.change.publish import (
@@ -40,7 +48,14 @@ from autofix.models import (
 from autofix.parameters import Caps
 from autofix.redact import cut, redact_model, redactor
 from autofix.settings import load_settings
-from tasks.agent import answer_denial, clean_up, collect_commits, prepare, work_on_plan
+from tasks.agent import (
+    answer_denial,
+    clean_up,
+    collect_commits,
+    name_change,
+    prepare,
+    work_on_plan,
+)
 from tasks.dispatch import tell_monitor
 from tasks.fix import FIRST, Commits, Done, Fix, WorkedOn, agent_slot, fix_key
 from tasks.guard import guarded
@@ -55,6 +70,8 @@ def make_change(
     workspace = prepare(fix)
     with agent_slot(caps.agent_sessions):
         worked = work_on_plan(fix, plan, contexts, architecture, caps, workspace)
+    if load_settings().autofix_publisher == "agent":
+        return _take_published(fix, plan, contexts, worked, caps)
     if worked.session.end is SessionEnd.nothing_to_change:
         clean_up(fix, worked)
         return Skipped(reason=_nothing(worked))
@@ -67,6 +84,59 @@ def make_change(
             commits = collect_commits(fix, plan, worked, PURPOSE)
             judged = judge_commits(fix, plan, commits, contexts, caps, PURPOSE)
     return Done(worked=worked, commits=commits, judged=judged)
+
+
+def _take_published(
+    fix: Fix, plan: PlanResult, contexts: list[ServiceContext], worked: WorkedOn, caps: Caps
+) -> Done | Skipped:
+    """What the agent pushed and opened itself, judged; what is denied is closed at once."""
+    commits = find_commits(fix, plan, worked)
+    if isinstance(commits, Skipped):
+        return commits
+    judged = judge_commits(fix, plan, commits, contexts, caps, FIRST)
+    done = Done(worked=worked, commits=commits, judged=judged)
+    return done.model_copy(update={"judged": settle_published(fix, done)})
+
+
+@task(
+    name="find published commits",
+    task_run_name="find what the agent published in {fix.repository}",
+    cache_policy=NO_CACHE,
+    **LOOK,
+)
+@guarded
+def find_commits(fix: Fix, plan: PlanResult, worked: WorkedOn) -> Commits | Skipped:
+    """The branch as it is on the forge; why there is nothing to judge when there is none."""
+    change = name_change(fix, plan, worked.session.base)
+    with LifeClient(load_settings()) as client:
+        there = find_published(client, change)
+    if there is None:
+        session = worked.session
+        ended = f"; its session ended as {session.end}: {session.reason}".rstrip(": ")
+        return Skipped(reason=f"the agent pushed nothing{ended}")
+    return Commits(change=change, head=there.head, bundle=b"")
+
+
+@task(
+    name="settle published",
+    task_run_name="adopt or close what the agent published in {fix.repository}",
+    cache_policy=NO_CACHE,
+    **LOOK,
+)
+@guarded
+def settle_published(fix: Fix, done: Done) -> GateResult:  # noqa: ARG001 - names the run
+    """The whole verdict; a pull request that is denied is closed with the reasons."""
+    settings, change = load_settings(), done.commits.change
+    with LifeClient(settings) as client:
+        there = find_published(client, change)
+        if there is None:
+            raise PolicyViolation(f"branch {change.branch} is gone")
+        judged = add_denials(done.judged, there, change, done.worked.session)
+        judged = redact_model(judged, redactor(settings))
+        if not judged.allowed:
+            repository, _ = _import(done.commits)
+            close_denied(client, change, judged, settings=settings, repository=repository)
+    return judged
 
 
 @task(
@@ -90,7 +160,12 @@ def find_existing(fix: Fix, caps: Caps) -> Skipped | None:
     with GithubClient(settings) as client:
         most = caps.open_pull_requests_per_repository
         found = find_existing_change(
-            client, fix.repository, fix.fix_id, fix.services, most_open=most
+            client,
+            fix.repository,
+            fix.fix_id,
+            fix.services,
+            most_open=most,
+            agent_publishes=settings.autofix_publisher == "agent",
         )
         if found is None:
             require_room_today(caps)
@@ -138,8 +213,11 @@ def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Do
     settings = load_settings()
     run_url = url_for("flow-run", flow_run.get_id()) or ""
     change = done.commits.change
-    with GithubClient(settings) as client:
-        existing = find_existing_change(client, fix.repository, fix.fix_id, fix.services)
+    agent_publishes = settings.autofix_publisher == "agent"
+    with LifeClient(settings) as client:
+        existing = find_existing_change(
+            client, fix.repository, fix.fix_id, fix.services, agent_publishes=agent_publishes
+        )
         if existing is not None:
             return _found(existing, fix, client)
         repository, head = _import(done.commits)
@@ -155,7 +233,10 @@ def publish(fix: Fix, plan: PlanResult, contexts: list[ServiceContext], done: Do
             redact=redactor(settings),
         )
         body += render_memo(context.incident for context in contexts) + "\n"
-        pull = push_and_open(repository, change, head, body, settings=settings, github=client)
+        if agent_publishes:
+            pull = adopt(client, change, head, body)
+        else:
+            pull = push_and_open(repository, change, head, body, settings=settings, github=client)
     tell_monitor({OPENED: pull.url})
     return pull
 
@@ -183,4 +264,8 @@ def _import(commits: Commits) -> tuple[Path, str]:
     """
     folder = Path(tempfile.mkdtemp(prefix="autofix-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if not commits.bundle:
+        return import_published(
+            commits.change, commits.head, settings=load_settings(), workdir=folder
+        )
     return import_bundle(commits.bundle, commits.change, settings=load_settings(), workdir=folder)

@@ -13,6 +13,7 @@ from autofix.change.ids import branch_name, fix_id
 from autofix.change.job import FixJob
 from autofix.change.transfer import Change
 from autofix.models import GateResult, Model, ServiceContext, SessionResult
+from autofix.settings import load_settings
 from tasks.options import make_key
 
 LEASE_SECONDS = 60
@@ -102,6 +103,6 @@ def fix_key(task_name: str) -> Any:
 
     def key(_: object, arguments: dict[str, Any]) -> str:
         turn = arguments.get("turn", FIRST)
-        return make_key(task_name, arguments["fix"].fix_id, "gate", turn)
+        return make_key(task_name, arguments["fix"].fix_id, load_settings().autofix_publisher, turn)
 
     return key

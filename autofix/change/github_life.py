@@ -189,6 +189,11 @@ class LifeClient(GithubClient):
         path = f"/repos/{repository}/issues/comments/{comment_id}"
         self._once("PATCH", path, json={"body": body})
 
+    def describe(self, repository: str, number: int, *, title: str, body: str) -> None:
+        """Give a pull request another title and text."""
+        path = f"/repos/{repository}/pulls/{number}"
+        self._once("PATCH", path, json={"title": title, "body": body})
+
     def close_pull(self, repository: str, number: int) -> None:
         """Close a pull request without merging it."""
         self._once("PATCH", f"/repos/{repository}/pulls/{number}", json={"state": "closed"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
@@ -33,6 +33,7 @@ def render_prompt(
     *,
     repository: str,
     service_folders: Sequence[str] = (),
+    publish: Mapping[str, str] | None = None,
 ) -> str:
     """What the agent is asked to do.
 
@@ -42,6 +43,7 @@ def render_prompt(
         context_markdown: the evidence, redacted and fenced by the caller.
         repository: ``owner/name``.
         service_folders: the affected services' folders in it; none or empty means all of it.
+        publish: ``branch``, ``base`` and ``title`` when the agent opens the pull request itself.
     """
     return _environment.from_string(_TEMPLATE).render(
         repository=_line(repository),
@@ -54,6 +56,7 @@ def render_prompt(
         files=[_line(file) for file in plan.files],
         debugging=[_line(text) for text in plan.debugging],
         verification=[_line(text) for text in plan.verification],
+        publish={name: _line(text) for name, text in (publish or {}).items()},
         context=context_markdown.strip(),
         architecture=architecture_markdown.strip(),
     )

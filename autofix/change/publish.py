@@ -36,6 +36,7 @@ def find_existing_change(
     services: Sequence[str],
     *,
     most_open: int | None = None,
+    agent_publishes: bool = False,
 ) -> Skipped | None:
     """Why this fix must not start, by the pull requests there are; None when it may.
 
@@ -49,13 +50,16 @@ def find_existing_change(
         fix_id: the fix that would start.
         services: ids of the services it is for.
         most_open: how many of ours may be open in the repository.
+        agent_publishes: its own open pull request without our marker is the agent's, and still to be
+            judged.
 
     Raises:
         GithubError: the pull requests could not be read, so nothing may start.
         BudgetExceeded: as many as allowed are open.
     """
     own = github.find_by_branch(repository, branch_name(repository, fix_id))
-    if own is not None:
+    unjudged = agent_publishes and own and own.state == "open" and not parse_marker(own.body)
+    if own is not None and not unjudged:
         how = "merged" if own.merged else own.state
         return Skipped(reason=f"pull request #{own.number} of this fix is {how}", pull_request=own)
     pulls = github.find_pull_requests(repository, state="all", head_prefix=BRANCH_PREFIX)

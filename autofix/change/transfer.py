@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from autofix.change.git import FSCK, protocol_of, run_git, token_config
@@ -67,6 +68,21 @@ def import_bundle(
     """
     if len(bundle) > BUNDLE_CAP:
         raise GitError(f"the agent's commits take {len(bundle)} bytes, more than {BUNDLE_CAP}")
+    repository = _clone_base(change, settings, workdir)
+    file = workdir / "change.bundle"
+    file.write_bytes(bundle)
+    return repository, _fetch(repository, change, str(file), {}, ("file",))
+
+
+def fetch_branch(change: Change, *, settings: Settings, workdir: Path) -> tuple[Path, str]:
+    """As `import_bundle`, with the branch as it stands on the forge."""
+    repository = _clone_base(change, settings, workdir)
+    url = clone_url(settings, change.repository)
+    token = token_config(settings.github_url, settings.github_token)
+    return repository, _fetch(repository, change, url, token, protocol_of(url))
+
+
+def _clone_base(change: Change, settings: Settings, workdir: Path) -> Path:
     url = clone_url(settings, change.repository)
     repository = workdir / "repository.git"
     shutil.rmtree(repository, ignore_errors=True)
@@ -79,17 +95,21 @@ def import_bundle(
         timeout=600,
     )  # fmt: skip
     _require_ancestor(repository, change)
-    file = workdir / "change.bundle"
-    file.write_bytes(bundle)
+    return repository
+
+
+def _fetch(
+    repository: Path, change: Change, source: str, token: dict[str, str], protocols: Sequence[str]
+) -> str:
     run_git(
-        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(file),
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", source,
         f"+refs/heads/{change.branch}:{_IMPORTED}",
         cwd=repository,
-        config={**FSCK, **_BIG_FILE},
-        protocols=("file",),
+        config={**FSCK, **_BIG_FILE, **token},
+        protocols=protocols,
     )  # fmt: skip
     head = run_git("rev-parse", "--verify", f"{_IMPORTED}^{{commit}}", cwd=repository)
-    return repository, head.decode().strip()
+    return head.decode().strip()
 
 
 def settle(repository: Path, change: Change, head: str) -> str:

@@ -16,11 +16,33 @@ from typing import Any
 import psutil
 import pytest
 
+from autofix.change.adopt import (
+    add_denials,
+    adopt,
+    close_denied,
+    find_published,
+    import_published,
+)
+from autofix.change.gate import GateOptions, judge
+from autofix.change.github_life import LifeClient
 from autofix.change.job import Progress
 from autofix.change.opencode import OpencodeClient
-from autofix.errors import OpencodeError
-from autofix.models import SessionEnd
-from tests.e2e.line import COMMIT, EDIT, FAST, Line, script, serve_line, shell
+from autofix.change.pr_body import render_marker
+from autofix.change.publish import find_existing_change
+from autofix.change.transfer import Change
+from autofix.errors import OpencodeError, PolicyViolation
+from autofix.models import GateResult, SessionEnd
+from tests.e2e.line import (
+    COMMIT,
+    EDIT,
+    FAST,
+    TOKEN,
+    Line,
+    change,
+    script,
+    serve_line,
+    shell,
+)
 from tests.support.opencode_server import BINARY, PASSWORD, make_settings
 from tests.support.scripted_model import Call, Fault
 
@@ -49,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """One server for all of them; a silent model and a big file are noticed soon."""
     with serve_line(
         tmp_path_factory.mktemp("line"), (),
-        AUTOFIX_AGENT_CHUNK_SECONDS="2", AUTOFIX_AGENT_FILE_MB="60", GH_TOKEN="read-only-token",
+        AUTOFIX_AGENT_CHUNK_SECONDS="2", AUTOFIX_AGENT_FILE_MB="60", GH_TOKEN=TOKEN,
         AUTOFIX_AGENT_ENVIRONMENT="JAVA_HOME", JAVA_HOME="/opt/java", **PLANTED,
     ) as line:  # fmt: skip
         yield line
@@ -306,7 +328,7 @@ def test_the_agents_shell_finds_three_secrets_and_no_more(line: Line) -> None:
     expected = {
         "OPENCODE_SERVER_PASSWORD": PASSWORD,
         "OPENAI_API_KEY": "not-a-key",
-        "GH_TOKEN": "read-only-token",
+        "GH_TOKEN": TOKEN,
     }
     line.begin("secrets", shell(READ_OUT))
     assert line.work(line.prepare("secrets")).end is SessionEnd.nothing_to_change
@@ -321,3 +343,84 @@ def test_the_agents_shell_finds_three_secrets_and_no_more(line: Line) -> None:
         assert variables["JAVA_HOME"] == "/opt/java", "what was asked for by name is there"
     assert "planted" not in printed
     assert printed.count("not-a-key") == 2, "the key stands in no configuration"
+
+
+PUSH = (
+    'cd billing-api && git -c http.extraHeader="Authorization: Basic '
+    '$(printf x-access-token:$GH_TOKEN | base64 -w0)" push -q origin HEAD'
+)
+"""In place of the credential helper of the image, which answers for GitHub alone."""
+
+
+def _open(line: Line, branch: str, base: str = "main") -> str:
+    """In place of gh, which is not run here: the same call of the REST API, from the agent's shell."""
+    content = json.dumps(
+        {"title": "Mine", "body": "Closes #1", "head": branch, "base": base, "draft": True}
+    )
+    return (
+        f"curl -fsS -X POST -H \"Authorization: Bearer $GH_TOKEN\" -d '{content}' "
+        f"{line.forge_url}/repos/{line.repository}/pulls"
+    )
+
+
+def _judge_published(
+    line: Line, github: LifeClient, name: str, *commands: str, open_one: bool = True
+) -> tuple[Change, GateResult, Path]:
+    """A session that publishes by itself, and what the gate says of what is on the forge."""
+    line.begin(name)
+    workspace = line.prepare(name)
+    published = change(workspace)
+    opened = [_open(line, published.branch)] if open_one else []
+    line.model.calls = script(*commands, PUSH, *opened)
+    session = line.work(workspace)
+    assert session.commands[-1].exit_status == 0
+    there = find_published(github, published)
+    assert there
+    workdir = line.root / f"published-{name}"
+    workdir.mkdir()
+    repository, head = import_published(
+        published, there.head, settings=line.settings, workdir=workdir
+    )
+    judged = judge(repository, workspace.base, head, GateOptions())
+    return published, add_denials(judged, there, published, session), repository
+
+
+def test_what_the_agent_publishes_itself_is_adopted_or_closed(line: Line) -> None:
+    """Opened from its own shell: judged on the forge's objects; ours from then on, or closed."""
+    with LifeClient(line.settings) as github:
+        good, judged, _ = _judge_published(line, github, "pubgood", EDIT, COMMIT)
+        assert judged.allowed, judged.denials
+        body = render_marker(["w-e1-a1"], ["svc"])
+        assert (
+            find_existing_change(github, good.repository, "pubgood", [], agent_publishes=True)
+            is None
+        )
+        for _ in range(2):
+            pull = adopt(github, good, judged.head, body)
+            assert (pull.number, pull.draft, pull.labels) == (1, True, ("autofix",))
+        pull = github.fetch_pull(good.repository, 1)
+        assert (pull.title, pull.body) == (good.title, body)
+        assert find_existing_change(github, good.repository, "pubgood", [], agent_publishes=True)
+        with pytest.raises(PolicyViolation, match="no longer what was judged"):
+            adopt(github, good, "0" * 40, body)
+
+        only, judged, _ = _judge_published(line, github, "pubonly", EDIT, COMMIT, open_one=False)
+        assert adopt(github, only, judged.head, body).body == body, (
+            "a branch alone gets its pull request"
+        )
+
+        evil = "cd billing-api && mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml"
+        bad, judged, repository = _judge_published(line, github, "pubbad", evil, COMMIT)
+        assert [denial.rule for denial in judged.denials] == ["protected"]
+        for _ in range(2):
+            close_denied(github, bad, judged, settings=line.settings, repository=repository)
+        pull = github.fetch_pull(bad.repository, 1)
+        assert (pull.state, pull.labels) == ("closed", ("autofix:denied",))
+        (comment,) = github.fetch_comments(bad.repository, 1)
+        assert "`protected` `.github/workflows/x.yml`" in comment.body
+
+        alone, judged, repository = _judge_published(
+            line, github, "pubalone", evil, COMMIT, open_one=False
+        )
+        close_denied(github, alone, judged, settings=line.settings, repository=repository)
+        assert github.fetch_branch_head(alone.repository, alone.branch) is None

@@ -50,3 +50,14 @@ def test_folders_are_listed_or_the_whole_clone(folders, expected):
     assert [line for line in lines if line.startswith("Service folder: ")] == [
         f"Service folder: {folder}" for folder in expected
     ]
+
+
+def test_only_an_agent_that_publishes_is_told_how():
+    """Branch, base and title are ours; without them there is nothing about pushing but not to."""
+    publish = {"branch": "autofix/x-1", "base": "main", "title": "T"}
+    text = _render(publish=publish)
+    assert "git push origin HEAD:refs/heads/autofix/x-1\n" in text.replace("`", "")
+    assert "--base main --head autofix/x-1 --title 'T'" in text
+    assert "Do not push" not in text
+    assert "gh pr" not in _render()
+    assert "Do not push.\n\n## What not to touch" in _render()
