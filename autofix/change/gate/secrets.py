@@ -1,8 +1,9 @@
 """Credentials in added lines and in messages. A denial never repeats what was found.
 
-Three nets: the live values that the agent's shell can read, in the forms they could be written
-in; kingfisher's rules, in process and never validated, since validation sends the secret out; and
-a few rules of ours for what it leaves.
+Four nets: the live values that the agent's shell can read, in the forms they could be written
+in; kingfisher's rules, in process and never validated, since validation sends the secret out; the
+vendors' shapes that the redaction door knows; and a few rules of ours for what these leave. What
+the door knows by a telling name alone is not denied: a test's password has one too.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from urllib.parse import quote
 
 from kingfisher_sdk import Rules, Scanner
 
+from autofix import redact
 from autofix.change.gate.edits import Edit, denial
 from autofix.change.gate.options import GateOptions
 from autofix.change.gate.protected import is_lock_file
 from autofix.models import Denial
+from autofix.redact.vendors import PREFIXED
 
 _SHORTEST = 8
 _SCAN_SECONDS = 20.0
@@ -42,6 +45,7 @@ _OURS: tuple[tuple[str, str], ...] = (
     ("Stripe key", r"\b[rs]k_live_[A-Za-z0-9]{20,}"),
     ("JSON web token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
 )
+_VENDORS = frozenset(kind for kind, _ in PREFIXED) - {"signature"}
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _OURS)
 _ADDRESS = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@'\"]{0,80}:([^\s@/'\"]{1,200})@([^\s/:'\"]+)"
@@ -106,7 +110,7 @@ def find_secrets(
         is_lock_file: hashes by the thousand and nothing that a person writes; only exact shapes
             are looked for then.
     """
-    kinds = [*_live(text, options), *_shaped(text, known)]
+    kinds = [*_live(text, options), *_shaped(text, known), *_of_vendors(text, known)]
     if not is_lock_file:
         kinds += [*_addresses(text, known), *_keyed(text, known), *_scan(text, known)]
     return list(dict.fromkeys(kinds))
@@ -152,6 +156,17 @@ def _shaped(text: str, known: str) -> list[str]:
         f"a credential ({kind})"
         for kind, rule in _COMPILED
         if any(match[0] not in known and "EXAMPLE" not in match[0] for match in rule.finditer(text))
+    ]
+
+
+def _of_vendors(text: str, known: str) -> list[str]:
+    lines = text.split("\n")
+    return [
+        f"a credential ({found.kind})"
+        for found in redact.find_secrets(text)
+        if found.kind in _VENDORS
+        and lines[found.line - 1].strip() not in known
+        and "EXAMPLE" not in lines[found.line - 1]
     ]
 
 

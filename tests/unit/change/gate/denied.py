@@ -154,6 +154,8 @@ _secret = {
     "dsn": f"URL = 'postgres://app:{_token(20)}@db.internal.acme.io:5432/app'\n",
     "keyed": f'client_secret = "{_token(32)}"\n',
     "slack": f"HOOK = 'https://hooks.slack.com/services/T{_token(8, string.ascii_uppercase)}/B{_token(8, string.ascii_uppercase)}/{_token(24)}'\n",
+    "bitbucket": f"x = '{'AT' + 'BB'}{_token(32)}'\n",
+    "discord": f"x = 'https://discord.com/api/webhooks/{_token(18, string.digits)}/{_token(68)}'\n",
     "stripe": f"STRIPE = 'sk_{'live'}_{_token(24)}'\n",
 }
 
