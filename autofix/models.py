@@ -289,8 +289,12 @@ class IncidentState(StrEnum):
 class Declined(Model):
     """A person's no, and what it was said to."""
 
-    pull_request: str
-    """Its address."""
+    pull_request: str = ""
+    """Its address; empty for a plan that was declined before there was one."""
+    plan_of: str = ""
+    """The work id whose plan was declined; empty for a pull request."""
+    reason: str = ""
+    """What the person said, where one was asked."""
     at: AwareDatetime
     commit: str | None
     """What was deployed when it was seen."""

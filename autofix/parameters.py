@@ -26,7 +26,14 @@ class Autonomy(StrEnum):
 
     report = "report"
     plan = "plan"
+    approve = "approve"
+    """A person reads the plan before the agent starts."""
     pull_request = "pull_request"
+
+    @property
+    def repairs(self) -> bool:
+        """Whether a run at this level may come to a pull request."""
+        return self in {Autonomy.approve, Autonomy.pull_request}
 
 
 class WindowParameters(Parameters):

@@ -10,7 +10,8 @@ from autofix.redact.markdown import cell, inline
 
 NEXT_LEVEL = {
     Autonomy.report: "autonomy `plan` would have a model write a plan for each that calls for one",
-    Autonomy.plan: "autonomy `pull_request` would start an agent on each plan that policy allows",
+    Autonomy.plan: "autonomy `approve` would ask a person about each plan that policy allows, and then start an agent",
+    Autonomy.approve: "autonomy `pull_request` would start the agent without asking a person first",
     Autonomy.pull_request: "",
 }
 _STATES = {

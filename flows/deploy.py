@@ -134,7 +134,9 @@ def lost_runs(silence: timedelta = SILENCE) -> AutomationCore:
     monitor brings a crashed run back, at most a few times.
     """
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed")}
-    ended |= {f"prefect.flow-run.{state}" for state in ("Cancelled", "AwaitingRetry")}
+    # a suspended run waits for a person and has no process, so no heartbeat either
+    ended |= {f"prefect.flow-run.{s}" for s in ("Cancelled", "AwaitingRetry", "Suspended")}
+    ended |= {f"prefect.flow-run.{name}" for name in ("Declined", "Refused")}
     return AutomationCore(
         name="autofix: a lost run is marked crashed",
         description="No heartbeat for three of its intervals.",

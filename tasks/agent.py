@@ -33,7 +33,7 @@ from autofix.models import (
     SessionResult,
 )
 from autofix.parameters import Caps
-from autofix.plan.policy import allowed_roots
+from autofix.plan.policy import allowed_places
 from autofix.redact import cut, redact_model, redactor
 from autofix.redact.fence import fenced
 from autofix.report import render_context
@@ -102,14 +102,16 @@ def work_on_plan(
         job = FixJob(
             workspace=_prepare(client, fix, base=workspace.base),
             title=plan.plan.title,
-            prompt=_prompt(fix, plan, contexts, architecture),
+            prompt=fix_prompt(fix, plan, contexts, architecture),
             work_ids=fix.work_ids,
         )
-        session = _watch(client, fix, job, _limits(caps))
+        session = watch_session(client, fix, job, limits_of(caps))
     return WorkedOn(job=job, session=redact_model(session, redactor(settings)))
 
 
-def _watch(client: OpencodeClient, fix: Fix, job: FixJob, limits: SessionLimits) -> SessionResult:
+def watch_session(
+    client: OpencodeClient, fix: Fix, job: FixJob, limits: SessionLimits
+) -> SessionResult:
     """The session to its end, with what people see of it; OpencodeError when it was lost."""
     with follow_session(fix.fix_id, load_settings(), job) as tell:
         session = supervise(client, job, limits, on_progress=tell)
@@ -134,7 +136,7 @@ def answer_denial(fix: Fix, worked: WorkedOn, judged: GateResult, caps: Caps) ->
     job = retry_job(worked.job, judged)
     with OpencodeClient(settings) as client:
         client.wait_until_healthy(HEALTH_SECONDS)
-        session = _watch(client, fix, job, rest_of(_limits(caps), worked.session))
+        session = watch_session(client, fix, job, rest_of(limits_of(caps), worked.session))
     added = add_turn(worked.session, redact_model(session, redactor(settings)))
     return WorkedOn(job=worked.job, session=added)
 
@@ -194,7 +196,8 @@ def clean_up(fix: Fix, worked: WorkedOn) -> None:  # noqa: ARG001 - names the ru
         get_run_logger().warning("the agent's folder stays for now: %s", error)
 
 
-def _limits(caps: Caps) -> SessionLimits:
+def limits_of(caps: Caps) -> SessionLimits:
+    """The caps of one session."""
     return SessionLimits(
         length=timedelta(minutes=caps.session_minutes),
         steps=caps.session_steps,
@@ -202,9 +205,10 @@ def _limits(caps: Caps) -> SessionLimits:
     )
 
 
-def _prompt(
+def fix_prompt(
     fix: Fix, plan: PlanResult, contexts: Sequence[ServiceContext], architecture: str
 ) -> str:
+    """What the agent is asked to do about a plan."""
     settings = load_settings()
     door = redactor(settings)
     nonce = fence_nonce(settings.secret_values(), contexts)
@@ -215,6 +219,6 @@ def _prompt(
         fenced(door(architecture), nonce),
         "\n\n".join(render_context(context, nonce) for context in contexts),
         repository=fix.repository,
-        service_folders=allowed_roots(contexts),
+        service_folders=fix.allowed or allowed_places(contexts),
         publish=publish if settings.autofix_publisher == "agent" else None,
     )

@@ -185,7 +185,7 @@ def find_existing(fix: Fix, caps: Caps) -> Skipped | None:
 )
 @guarded
 def judge_commits(
-    fix: Fix,  # noqa: ARG001 - names the run and the result
+    fix: Fix,
     plan: PlanResult,
     commits: Commits,
     contexts: list[ServiceContext],
@@ -194,7 +194,7 @@ def judge_commits(
 ) -> GateResult:
     """May these commits be published? Decided in a bare clone that the agent cannot reach."""
     settings = load_settings()
-    options = build_options(plan.plan, contexts, caps, settings.secret_values())
+    options = build_options(plan.plan, contexts, caps, settings.secret_values(), fix.allowed)
     repository, head = _import(commits)
     judged = gate.judge(repository, commits.change.base, head, options)
     return redact_model(judged, redactor(settings))

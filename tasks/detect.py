@@ -161,7 +161,7 @@ def remember_incidents(
         force=force,
     )
     due = advanced.due
-    if autonomy is Autonomy.pull_request:
+    if autonomy.repairs:
         due = cap_repositories(
             due,
             caps.new_pull_requests_per_tick,

@@ -11,6 +11,8 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterIdempotencyKey,
     FlowRunFilterTags,
@@ -26,8 +28,15 @@ from autofix.models import Model, VerdictKind
 from tasks.guard import guarded
 from tasks.options import OWN
 
+WAITS = "its plan waits for a person's approval: open the run and choose Resume"
 MAX_RUNS = 3
 """How often one run may be brought back after a crash."""
+
+
+ANSWER_TAG = "autofix-answer"
+"""Of a run that answers on an open pull request: what it costs counts, how it ends does not."""
+ALLOWED_LABEL = "autofix.allowed"
+"""What a person allowed a run to change, as a list in JSON."""
 
 
 class Started(Model):
@@ -37,6 +46,8 @@ class Started(Model):
     name: str
     url: str
     new: bool
+    ended: str = ""
+    """How it ended, of a run that was found and goes on no more."""
 
 
 def work_tags(work_ids: Iterable[str]) -> list[str]:
@@ -76,6 +87,18 @@ def start_run(
     return _started(run, new=True)
 
 
+def find_first_run(flow: str, work_ids: Iterable[str]) -> str | None:
+    """Id of the newest run of a flow that took all these turns and was no answer."""
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=work_tags(work_ids))),
+            limit=50,
+        )
+    own = [run for run in runs if ANSWER_TAG not in run.tags]
+    return str(max(own, key=_created).id) if own else None
+
+
 def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
     """How the runs stand that took these turns, by work id; crashed ones are brought back.
 
@@ -89,7 +112,8 @@ def fetch_turns(work_ids: Iterable[str]) -> dict[str, Turn]:
             if not runs:
                 continue
             back = [run.id for run in runs if _bring_back(client, run)]
-            newest = max(runs, key=_created)
+            own = [run for run in runs if ANSWER_TAG not in run.tags]
+            newest = max(own or runs, key=_created)
             turns[work_id] = _turn(newest, runs, work_id, goes_on=newest.id in back)
     return turns
 
@@ -115,6 +139,11 @@ def action_label(work_id: str) -> str:
     return f"autofix.action.{work_id}"
 
 
+def declined_label(work_id: str) -> str:
+    """The label of a run under which it says why a person declined its plan."""
+    return f"autofix.declined.{work_id}"
+
+
 def cost_label(work_id: str) -> str:
     """The label of a run under which it says what this turn cost, in US dollars."""
     return f"autofix.cost.{work_id}"
@@ -130,6 +159,7 @@ def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str, *, goes_on: bo
     ordered = sorted(runs, key=_created)
     verdicts = [v for run in ordered if (v := run.labels.get(verdict_label(work_id)))]
     costs = [float(c) for run in ordered if (c := run.labels.get(cost_label(work_id)))]
+    declined = [str(v) for run in ordered if (v := run.labels.get(declined_label(work_id)))]
     actions = [str(v) for run in ordered if (v := run.labels.get(action_label(work_id)))]
     return Turn(
         failed_at=state.timestamp if failed and state else None,
@@ -138,11 +168,14 @@ def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str, *, goes_on: bo
         reason=f"its run is brought back: {_reason(newest)}" if goes_on else _reason(newest),
         action=actions[-1] if actions else "",
         cost=sum(costs),
+        declined=declined[-1] if declined else "",
     )
 
 
 def _reason(run: FlowRun) -> str:
-    """What the state of a run says; how to go on after a person cancelled it."""
+    """What the state of a run says; how to go on with one that waits or was cancelled."""
+    if run.state is not None and run.state.is_paused():
+        return WAITS
     said = (run.state.message or "") if run.state else ""
     if run.state is None or not run.state.is_cancelled():
         return said
@@ -155,9 +188,13 @@ def _find_by_key(client: SyncPrefectClient, key: str) -> FlowRun | None:
     return runs[0] if runs else None
 
 
+def _comes_back(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_crashed() and run.run_count < MAX_RUNS
+
+
 def _bring_back(client: SyncPrefectClient, run: FlowRun) -> bool:
     """Whether it had crashed and is started again."""
-    if run.state is None or not run.state.is_crashed() or run.run_count >= MAX_RUNS:
+    if not _comes_back(run):
         return False
     get_run_logger().info("run %s had crashed; it is started again", run.name)
     client.set_flow_run_state(run.id, AwaitingRetry(message="brought back after a crash"))
@@ -170,4 +207,7 @@ def _created(run: FlowRun) -> datetime:
 
 def _started(run: FlowRun, *, new: bool) -> Started:
     url = url_for("flow-run", run.id) or ""
-    return Started(run_id=str(run.id), name=run.name, url=url, new=new)
+    ended = ""
+    if not new and run.state is not None and run.state.is_final() and not _comes_back(run):
+        ended = run.state.message or run.state.name or "it ended"
+    return Started(run_id=str(run.id), name=run.name, url=url, new=new, ended=ended)

@@ -12,6 +12,7 @@ from prefect.concurrency.sync import concurrency
 from autofix.change.ids import branch_name, fix_id
 from autofix.change.job import FixJob
 from autofix.change.transfer import Change
+from autofix.errors import ConfigError
 from autofix.models import GateResult, Model, ServiceContext, SessionResult
 from autofix.settings import load_settings
 from tasks.options import make_key
@@ -36,6 +37,8 @@ class Fix(Model):
     """Ids of the services it is for."""
     branch: str
     base_branch: str
+    allowed: tuple[str, ...] = ()
+    """What a person allowed to change, in place of the services' own folders."""
 
 
 class WorkedOn(Model):
@@ -63,6 +66,8 @@ class Done(Model):
 
 def prepare_fix(repository: str, contexts: Sequence[ServiceContext]) -> Fix:
     """Names derived from the work ids: whoever runs this fix again finds the same."""
+    if not contexts:
+        raise ConfigError("a fix needs the contexts of affected services: the monitor starts it")
     work_ids = tuple(sorted(context.incident.work_id for context in contexts))
     name = fix_id(work_ids)
     return Fix(

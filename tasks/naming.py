@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from prefect.runtime import flow_run
 
+from autofix.change.answer import FollowUp
 from autofix.models import Incident, ServiceContext
 
 LONGEST = 160
@@ -25,8 +26,15 @@ def name_fix(repository: str, incidents: Iterable[Incident]) -> str:
 def name_this_fix() -> str:
     """The name of this run of generate_fix, by its own parameters; also of one made by hand."""
     given = flow_run.get_parameters()
-    contexts = [ServiceContext.model_validate(c) for c in given["contexts"]]
+    if asked := given.get("follow_up"):
+        return name_answer(given["repository"], FollowUp.model_validate(asked))
+    contexts = [ServiceContext.model_validate(c) for c in given.get("contexts") or ()]
     return name_fix(given["repository"], [c.incident for c in contexts])
+
+
+def name_answer(repository: str, follow_up: FollowUp) -> str:
+    """The name of a run that answers on an open pull request."""
+    return _cut(f"answer on {repository}#{follow_up.pull_request}: {follow_up.what}")
 
 
 def _list(incidents: Iterable[Incident]) -> str:

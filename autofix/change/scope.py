@@ -12,7 +12,11 @@ from autofix.parameters import Caps
 
 
 def build_options(
-    plan: FixPlan, contexts: Sequence[ServiceContext], caps: Caps, secrets: Iterable[str] = ()
+    plan: FixPlan,
+    contexts: Sequence[ServiceContext],
+    caps: Caps,
+    secrets: Iterable[str] = (),
+    allowed: Sequence[str] = (),
 ) -> GateOptions:
     """The bounds of a change.
 
@@ -21,12 +25,18 @@ def build_options(
         contexts: the affected services; their root folders and watch patterns are allowed.
         caps: how big a patch may be.
         secrets: live values that must not be in it.
+        allowed: folders, files and patterns that a person chose in place of the services' own.
     """
     services = [context.incident.service for context in contexts]
     causes = (cause.file for cause in plan.root_causes)
+    roots = sorted({service.root_directory.strip("/") for service in services})
+    patterns = [pattern for service in services for pattern in service.watch_patterns]
+    if allowed:
+        roots = [""] if "." in allowed else []
+        patterns = [f"/{place.strip('/')}" for place in allowed]
     return GateOptions(
-        roots=tuple(sorted({service.root_directory.strip("/") for service in services})),
-        patterns=tuple(p for service in services for p in service.watch_patterns),
+        roots=tuple(roots),
+        patterns=tuple(patterns),
         max_files=caps.patch_files,
         max_lines=caps.patch_lines,
         planned_files=tuple(dict.fromkeys([*plan.files, *(file for file in causes if file)])),

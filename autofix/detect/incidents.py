@@ -143,7 +143,7 @@ def advance(
             )
             record = _seen(record or _open(of_here, service, sick, tick), sick)
             record, is_due = take_turn(record, sick)
-            if is_due and pulls is None and autonomy is Autonomy.pull_request:
+            if is_due and pulls is None and autonomy.repairs:
                 record, is_due = record.model_copy(update={"why": NOT_ASKED}), False
             if is_due:
                 due.append(build_incident(record, service, findings, tick.window))

@@ -79,6 +79,8 @@ class Turn:
     action: str = ""
     """What a person has to do; empty when nothing is."""
     cost: float = 0.0
+    declined: str = ""
+    """Why a person declined its plan; empty when none did."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,32 @@ def _declined(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
     return _again(record, over, declined=no, next_look=None, earlier=earlier)
 
 
+def _declined_plan(record: IncidentRecord, sick: Sick) -> IncidentRecord | None:
+    """A person's no to the plan of this attempt, or of the episode before."""
+    turn, no = sick.turn, record.declined
+    said_now = turn is not None and bool(turn.declined)
+    if turn is not None and said_now and (no is None or no.plan_of != record.work_id):
+        no = Declined(
+            plan_of=record.work_id,
+            reason=turn.declined,
+            at=turn.at or sick.now,
+            commit=sick.commit,
+            critical=sick.critical,
+        )
+    if no is None or not no.plan_of:
+        return None
+    if not said_now and record.state not in {IncidentState.open, IncidentState.declined}:
+        return None  # it was over when this attempt began
+    over = _why_no_is_over(no, sick)
+    if over is None:
+        why = f"a person declined the plan: {no.reason}; looked at again after the cooldown"
+        return _set(record, IncidentState.declined, why, declined=no, next_look=no.at + COOLDOWN)
+    if record.state is not IncidentState.declined:
+        return None
+    earlier = (*record.earlier, f"a person declined a plan: {no.reason}")
+    return _again(record, over, declined=None, next_look=None, earlier=earlier)
+
+
 def _why_no_is_over(no: Declined, sick: Sick) -> str | None:
     if sick.now >= no.at + COOLDOWN:
         return "the cooldown after a person's close is over"
@@ -325,6 +353,7 @@ _RULES: tuple[Callable[[IncidentRecord, Sick], IncidentRecord | None], ...] = (
     _proposed,
     _merged,
     _declined,
+    _declined_plan,
     _new,
     _lost,
     _failed,

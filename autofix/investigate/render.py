@@ -11,6 +11,7 @@ from autofix.redact.markdown import cell, code
 _NEXT = {
     Autonomy.report: "The next level, `plan`, would have written a plan for {repositories}.",
     Autonomy.plan: "A plan is written for {repositories}; the next level would start an agent.",
+    Autonomy.approve: "A plan is written for {repositories}; a person decides on it before an agent starts.",
     Autonomy.pull_request: "A fix is started for {repositories}.",
 }
 

@@ -80,6 +80,11 @@ def allowed_places(contexts: Sequence[ServiceContext]) -> tuple[str, ...]:
     return (*roots, *sorted(shared))
 
 
+def find_stray(places: Sequence[str]) -> str | None:
+    """The first of these folders, files and patterns that could leave the repository."""
+    return next((p for p in places if ".." in PurePosixPath(p).parts or "\\" in p), None)
+
+
 def _is_theirs(path: str, contexts: Sequence[ServiceContext]) -> bool:
     """Whether a path is one of the affected services', or of what is deployed when it changes."""
     if is_inside(path, allowed_roots(contexts)):

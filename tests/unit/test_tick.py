@@ -71,7 +71,7 @@ def test_a_tick_with_trouble_reads_as_a_report(make_finding: Callable[..., Findi
 | billing-api | 03-02 14:30 | **handed on now** | – | – | – |
 | orders-web | 03-02 14:30 | has a pull request | code_fix | [#7](https://forge.test/acme/orders-web/pull/7) | \\#&#8203;7 is open |
 
-One level more: autonomy `pull_request` would start an agent on each plan that policy allows.
+One level more: autonomy `approve` would ask a person about each plan that policy allows, and then start an agent.
 
 - ✖ **billing-api** http_5xx: 5xx 6.2 % over 30 min (threshold 5.0 %), 1,240 requests, since 14:05 UTC
 - ⚠ **orders-web** http_5xx: 5xx 6.2 % over 30 min (threshold 5.0 %), 1,240 requests, since 14:05 UTC

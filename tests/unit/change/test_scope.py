@@ -1,3 +1,4 @@
+from autofix.change.gate.paths import is_allowed
 from autofix.change.scope import build_options
 from autofix.parameters import Caps
 from tests.unit.change.plans import make_plan
@@ -19,3 +20,21 @@ def test_bounds_come_from_services_plan_and_caps(make_context, make_service):
     assert (options.max_files, options.max_lines) == (3, 9)
     assert [secret.get_secret_value() for secret in options.secrets] == ["secret-value"]
     assert "secret-value" not in repr(options)
+
+
+def test_what_a_person_allowed_stands_in_place_of_the_services_own(make_context, make_service):
+    """Files, folders and patterns of the repository; a dot is all of it."""
+    context = make_context(service=make_service(root_directory="services/a"))
+
+    def bounds(*allowed):
+        options = build_options(make_plan(), [context], Caps(), (), allowed)
+        return [
+            path
+            for path in ("services/a/app.py", "services/a/db.py", "packages/x/y.py", "z.py")
+            if is_allowed(path, options)
+        ]
+
+    assert bounds() == ["services/a/app.py", "services/a/db.py"]
+    assert bounds("services/a/app.py", "packages/x/") == ["services/a/app.py", "packages/x/y.py"]
+    assert bounds("/packages/**") == ["packages/x/y.py"]
+    assert len(bounds(".")) == 4

@@ -134,3 +134,49 @@ def test_a_fix_in_code_under_way_is_left_alone_whatever_joins(sick: Callable[...
     record, due = take_turn(_record(), sick(*joined, commit="d" * 40, turn=turn))
     assert not due
     assert (record.attempt, record.verdict) == (1, "code_fix")
+
+
+def test_a_declined_plan_is_a_no_like_a_close(sick: Callable[..., Sick]) -> None:
+    """Nothing for 14 days, whatever stays the same; then a new attempt that names it."""
+    told = Turn(at=NOW, declined="We rewrite it.")
+    record, due = take_turn(_record(), sick(turn=told))
+    assert not due
+    assert record.state is IncidentState.declined
+    assert record.why.startswith("a person declined the plan: We rewrite it.")
+    for days in (0, 7, 13):
+        record, due = take_turn(record, sick(turn=told, now=NOW + timedelta(days=days)))
+        assert (record.state, due) == (IncidentState.declined, False)
+    record, due = take_turn(record, sick(turn=told, now=NOW + timedelta(days=14)))
+    assert due
+    assert (record.attempt, record.declined) == (2, None)
+    assert record.earlier == ("a person declined a plan: We rewrite it.",)
+
+
+def test_a_new_critical_signal_or_commit_ends_the_no_to_a_plan(sick: Callable[..., Sick]) -> None:
+    """And the attempt that follows is not taken back when the signal is gone again."""
+    told = Turn(at=NOW, declined="No.")
+    record, _ = take_turn(_record(), sick(turn=told))
+    assert take_turn(record, sick(turn=told, commit="d" * 40))[1]
+    more = ((Signal.http_5xx, Severity.warning), (Signal.latency, Severity.critical))
+    again, due = take_turn(record, sick(*more, turn=told))
+    assert due
+    handed_on = again.model_copy(update={"state": IncidentState.handed_on})
+    later, _ = take_turn(handed_on, sick(turn=Turn(at=NOW)))
+    assert later.state is IncidentState.handed_on
+
+
+def test_the_no_to_a_plan_outlives_its_episode(sick: Callable[..., Sick]) -> None:
+    """A new record of the same trouble, with nothing changed, is still a no."""
+    record, _ = take_turn(_record(), sick(turn=Turn(at=NOW, declined="No.")))
+    fresh = _record(episode=2, state=IncidentState.open, declined=record.declined)
+    assert take_turn(fresh, sick(turn=None))[1] is False
+    fresh = _record(episode=2, state=IncidentState.open, declined=record.declined)
+    assert take_turn(fresh, sick(turn=None, now=NOW + timedelta(days=15)))[1]
+
+
+def test_approve_stands_between_plan_and_pull_request(sick: Callable[..., Sick]) -> None:
+    """Raised from plan, an incident is due again; lowered to it, it is not."""
+    handed = _record(handed_on_at_autonomy="plan")
+    assert take_turn(handed, sick(autonomy=Autonomy.approve))[1]
+    handed = _record(handed_on_at_autonomy="pull_request")
+    assert not take_turn(handed, sick(autonomy=Autonomy.approve))[1]
