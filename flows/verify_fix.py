@@ -19,7 +19,7 @@ from tasks.late import cancel_late_runs
 from tasks.observe import read_architecture
 from tasks.prune import prune_results
 from tasks.report_verify import conclude_verification, report_history
-from tasks.verify import find_fixes, tend_open, verify
+from tasks.verify import ask_agent, find_fixes, tend_open, verify
 
 
 @flow(name="verify_fix", flow_run_name="verify merged fixes", log_prints=True)
@@ -59,8 +59,9 @@ def verify_fix(
         unmapped(at),
     )
     tended = tend_open.map(fixes.open, unmapped(records), unmapped(at))
+    asked = ask_agent.map(tended)
     looks.wait()
-    tended.wait()
+    asked.wait()
     verified = [look.result() for look in looks if look.state.is_completed()]
     report_history(records, verified)
     prune_results(at)
@@ -68,6 +69,8 @@ def verify_fix(
         look.result()
     for pull in tended:
         pull.result()
+    for answer in asked:
+        answer.result()
     return conclude_verification(verified, fixes)
 
 

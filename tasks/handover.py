@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from prefect.runtime import deployment, flow_run
 
+from autofix.change.answer import FollowUp
 from autofix.change.ids import fix_id
 from autofix.models import Architecture, Finding, ServiceContext
 from autofix.observe.observation import Observation
 from autofix.parameters import Autonomy, Caps
 from autofix.report import render_architecture
 from tasks.detect import Due
-from tasks.dispatch import Started, start_run, work_tags
-from tasks.naming import name_contexts, name_fix
+from tasks.dispatch import ANSWER_TAG, Started, start_run, work_tags
+from tasks.naming import name_answer, name_contexts, name_fix
 
 PULL, FIX = "pull_service_context", "generate_fix"
 POOL = "autofix"
@@ -74,6 +75,17 @@ def hand_to_fix(
             "caps": caps.model_dump(mode="json"),
         },
         tags=work_tags(work_ids),
+    )
+
+
+def hand_to_answer(repository: str, follow_up: FollowUp, work_ids: Sequence[str]) -> Started:
+    """One more generate_fix for an open pull request, keyed by its fix id and the turn."""
+    return start_run(
+        sibling(FIX),
+        name=name_answer(repository, follow_up),
+        key=f"generate-fix/{fix_id(work_ids)}/{follow_up.turn}",
+        parameters={"repository": repository, "follow_up": follow_up.model_dump(mode="json")},
+        tags=[ANSWER_TAG, *work_tags(work_ids)],
     )
 
 

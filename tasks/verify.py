@@ -10,18 +10,23 @@ from prefect.cache_policies import NO_CACHE
 
 from autofix.change.github_life import LifeClient
 from autofix.change.ids import BRANCH_PREFIX
+from autofix.change.markdown import inline
+from autofix.change.pr_body import parse_marker
 from autofix.detect.findings import judge_observation
 from autofix.models import Architecture, IncidentRecord, Model, PullRequest
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import Rules, VerificationParameters, WindowParameters
 from autofix.redact import redactor
 from autofix.settings import load_settings
-from autofix.verify.desk import post_outcome, tend
+from autofix.verify.desk import give_to_person, post_outcome, post_turn, tend
 from autofix.verify.facts import is_of_environment
 from autofix.verify.merge import Plan, verify_merge
 from autofix.verify.rollback import roll_back
+from autofix.verify.upkeep import Act, ActKind, build_follow_up
 from autofix.verify.verification import Settled, Waiting, find_outcome
+from tasks.dispatch import find_first_run
 from tasks.guard import guarded
+from tasks.handover import FIX, hand_to_answer
 from tasks.options import LOOK
 
 DEPLOYMENTS = 50
@@ -102,6 +107,15 @@ def verify(
     return Verified(pull_request=pull, settled=came)
 
 
+class Tended(Model):
+    """What was done with one open pull request at this look."""
+
+    pull_request: PullRequest
+    acts: tuple[str, ...] = ()
+    turns: tuple[Act, ...] = ()
+    """What the agent is to answer."""
+
+
 @task(
     name="tend pull request",
     task_run_name="tend {pull.repository}#{pull.number}",
@@ -109,11 +123,45 @@ def verify(
     **LOOK,
 )
 @guarded
-def tend_open(
-    pull: PullRequest, records: Sequence[IncidentRecord], now: datetime
-) -> tuple[str, ...]:
-    """What was done with one open pull request at this look."""
+def tend_open(pull: PullRequest, records: Sequence[IncidentRecord], now: datetime) -> Tended:
+    """Keep one open pull request; turns of the agent are named and not taken here."""
     settings = load_settings()
     with LifeClient(settings) as forge:
         acts = tend(forge, pull, records, now, redactor(settings))
-    return tuple(act.name for act in acts)
+    return Tended(
+        pull_request=pull,
+        acts=tuple(act.name for act in acts),
+        turns=tuple(act for act in acts if act.kind is ActKind.turn),
+    )
+
+
+@task(
+    name="ask the agent",
+    task_run_name="ask the agent about {tended.pull_request.repository}#{tended.pull_request.number}",
+    cache_policy=NO_CACHE,
+    **LOOK,
+)
+@guarded
+def ask_agent(tended: Tended) -> tuple[str, ...]:
+    """Start a run for each turn, found by its key; one that ended without an answer is told."""
+    pull, marker = tended.pull_request, parse_marker(tended.pull_request.body)
+    if not tended.turns or marker is None:
+        return ()
+    settings = load_settings()
+    door = redactor(settings)
+    made_by = find_first_run(FIX, marker.work_ids)
+    asked = []
+    with LifeClient(settings) as forge:
+        for act in tended.turns:
+            if made_by is None:
+                give_to_person(
+                    forge, pull, "The run that made this change is not known any more", door
+                )
+                continue
+            follow_up = build_follow_up(pull, act, made_by, door)
+            started = hand_to_answer(pull.repository, follow_up, marker.work_ids)
+            if started.ended:
+                said = f"Answer to {act.what}: it could not be given. {inline(started.ended)}"
+                post_turn(forge, pull.repository, follow_up, door(said))
+            asked.append(started.name)
+    return tuple(asked)

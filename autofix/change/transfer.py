@@ -160,7 +160,27 @@ def withdraw(repository: Path, change: Change, commit: str, *, settings: Setting
     _push(repository, change, settings, lease=commit, source="")
 
 
+def advance(
+    repository: Path, change: Change, commit: str, *, settings: Settings, github: GithubClient
+) -> None:
+    """Push one more commit to the fix's branch, which still ends where that commit began.
+
+    Nothing is done when it is there already.
+
+    Raises:
+        GitError: somebody else pushed or deleted the branch, or the push was refused.
+    """
+    there = github.fetch_branch_head(change.repository, change.branch)
+    if there == commit:
+        return
+    if there != change.base:
+        now = f"ends at {there[:12]} now" if there else "is gone"
+        raise GitError(f"branch {change.branch} {now}, so nothing is pushed onto it")
+    _push(repository, change, settings, lease=change.base, source=commit)
+
+
 def _push(repository: Path, change: Change, settings: Settings, *, lease: str, source: str) -> None:
+    """Only if the branch on the forge is what the lease says; no name means that it is not there."""
     url = clone_url(settings, change.repository)
     ref = f"refs/heads/{change.branch}"
     try:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from autofix.change.github_life import LifeClient
+from autofix.change.answer import FollowUp
+from autofix.change.github_life import Check, LifeClient
 from autofix.change.memo import parse_memo
-from autofix.models import IncidentRecord, PullRequest
+from autofix.models import IncidentRecord, PullRequest, Skipped
 from autofix.verify.comment import MARKER, render_comment
 from autofix.verify.upkeep import (
+    HOLD,
     NEEDS_HUMAN,
+    NEVER,
     OVER,
     Act,
     ActKind,
     OpenFix,
     decide,
     find_acts,
+    is_ours_alone,
     render_act,
 )
 from autofix.verify.verification import LABELS, Settled, find_outcome
@@ -40,6 +44,47 @@ def post_outcome(forge: LifeClient, settled: Settled, redact: Callable[[str], st
     label = LABELS[settled.outcome]
     forge.add_labels(pull.repository, pull.number, [label])
     return pull.model_copy(update={"labels": (*pull.labels, label)})
+
+
+def find_settled(forge: LifeClient, repository: str, number: int, turn: str) -> Skipped | None:
+    """Why a turn of the agent is not taken, or not again; None when it is to be taken."""
+    pull = forge.fetch_pull(repository, number)
+    fix = OpenFix(pull_request=pull, comments=forge.fetch_comments(repository, number))
+    reason = ""
+    if pull.state != "open":
+        reason = f"pull request #{number} is closed"
+    elif {HOLD, NEVER} & set(pull.labels):
+        reason = f"a label on pull request #{number} says to keep off"
+    elif turn in find_acts(fix):
+        reason = f"{turn} of pull request #{number} was answered"
+    elif not is_ours_alone(forge.fetch_commits(repository, number)):
+        reason = f"pull request #{number} holds somebody else's commits"
+    return Skipped(reason=reason, pull_request=pull) if reason else None
+
+
+def post_turn(forge: LifeClient, repository: str, follow_up: FollowUp, text: str) -> None:
+    """The comment that ends a turn, unless it is there; the text is redacted already."""
+    pull = forge.fetch_pull(repository, follow_up.pull_request)
+    fix = OpenFix(pull_request=pull, comments=forge.fetch_comments(repository, pull.number))
+    if follow_up.turn in find_acts(fix):
+        return
+    act = Act(
+        kind=ActKind.turn,
+        name=follow_up.turn,
+        text=text,
+        asked_at=follow_up.asked_at,
+        head=follow_up.head,
+    )
+    forge.post_comment(repository, pull.number, render_act(act))
+
+
+def give_to_person(
+    forge: LifeClient, pull: PullRequest, reason: str, redact: Callable[[str], str]
+) -> None:
+    """Say once that a person is needed, and why; the label keeps the agent off."""
+    fix = OpenFix(pull_request=pull, comments=forge.fetch_comments(pull.repository, pull.number))
+    act = Act(kind=ActKind.needs_human, name="needs-human", text=f"{reason}: a person is needed.")
+    carry_out(forge, fix, act, redact)
 
 
 def carry_out(forge: LifeClient, fix: OpenFix, act: Act, redact: Callable[[str], str]) -> None:
@@ -79,7 +124,7 @@ def tend(
         pull_request=pull,
         comments=forge.fetch_comments(pull.repository, pull.number),
         commits=forge.fetch_commits(pull.repository, pull.number),
-        failed_checks=forge.fetch_failed_checks(pull.repository, pull.head_commit or pull.branch),
+        failed_checks=_own_failures(forge, pull),
         change_requests=forge.fetch_change_requests(pull.repository, pull.number),
         quiet_since=quiet_since(pull, records),
     )
@@ -88,6 +133,15 @@ def tend(
         if act.kind is not ActKind.turn:
             carry_out(forge, fix, act, redact)
     return acts
+
+
+def _own_failures(forge: LifeClient, pull: PullRequest) -> tuple[Check, ...]:
+    """Failing checks of a pull request that do not fail on its base branch as well."""
+    failed = forge.fetch_failed_checks(pull.repository, pull.head_commit or pull.branch)
+    if not failed:
+        return ()
+    known = {check.name for check in forge.fetch_failed_checks(pull.repository, pull.base)}
+    return tuple(check for check in failed if check.name not in known)
 
 
 def quiet_since(pull: PullRequest, records: Sequence[IncidentRecord]) -> datetime | None:

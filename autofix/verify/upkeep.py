@@ -6,12 +6,13 @@ Each act is done once: its comment carries a marker, by which it is found again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime
 
+from autofix.change.answer import FollowUp
 from autofix.change.github_life import Check, Comment, PullCommit, Review
 from autofix.change.markdown import inline
 from autofix.change.publish import HOLD, NEVER
@@ -26,6 +27,7 @@ OVER = "autofix:over"
 """On a pull request that we closed ourselves, because its trouble is over."""
 _MARKER = re.compile(r"<!-- railway-autofix act:([a-z0-9-]+) -->")
 _TURN = re.compile(r"turn-\d+")
+_ASKED = re.compile(r"<!-- railway-autofix asked:([0-9TZ:-]+) on:([0-9a-f]{7,64}) -->")
 OUR_DOMAIN = "@railway-autofix.invalid"
 """Whose addresses our commits carry."""
 _MATERIAL_CAP = 6_000
@@ -54,6 +56,14 @@ class Act(Model):
     """The comment that goes with it."""
     material: str = ""
     """For a turn: what the agent is to answer, from outside and not yet fenced."""
+    what: str = ""
+    """For a turn: the same in a few words."""
+    asked_at: AwareDatetime | None = None
+    """For a turn: since when it is asked; what came later is another question."""
+    head: str = ""
+    """For a turn: the newest commit when it was asked."""
+    commits: int = 0
+    """For a turn: how many there were."""
 
 
 class OpenFix(Model):
@@ -79,7 +89,7 @@ def decide(fix: OpenFix, now: datetime) -> tuple[Act, ...]:
     done = find_acts(fix)
     acts = [*_over(fix, now), *_conflict(fix)]
     if NEEDS_HUMAN not in labels:
-        acts += _answers(fix, done)
+        acts += _answers(fix, done, now)
     # closing and labelling are done when the forge says so, not when their comment stands
     return tuple(act for act in acts if act.name not in done or act.kind in _SEEN_OTHERWISE)
 
@@ -91,8 +101,36 @@ def find_acts(fix: OpenFix) -> frozenset[str]:
 
 
 def render_act(act: Act) -> str:
-    """The comment of an act, with its marker."""
-    return f"<!-- railway-autofix act:{act.name} -->\n{act.text}\n"
+    """The comment of an act, with its marker; a turn's also says what it was asked on."""
+    asked = (
+        f"<!-- railway-autofix asked:{act.asked_at:%Y-%m-%dT%H:%M:%SZ} on:{act.head} -->\n"
+        if act.asked_at
+        else ""
+    )
+    return f"<!-- railway-autofix act:{act.name} -->\n{asked}{act.text}\n"
+
+
+def build_follow_up(
+    pull: PullRequest, act: Act, made_by: str, redact: Callable[[str], str]
+) -> FollowUp:
+    """A turn as the run that takes it is given it.
+
+    Args:
+        pull: the pull request.
+        act: the turn.
+        made_by: id of the run that opened the pull request.
+        redact: takes secrets out of what others wrote.
+    """
+    return FollowUp(
+        pull_request=pull.number,
+        turn=act.name,
+        head=act.head,
+        commits=max(1, act.commits),
+        made_by=made_by,
+        what=act.what,
+        material=redact(act.material),
+        asked_at=act.asked_at,
+    )
 
 
 def is_ours_alone(commits: Iterable[PullCommit]) -> bool:
@@ -137,41 +175,69 @@ def _conflict(fix: OpenFix) -> list[Act]:
     return [Act(kind=ActKind.comment, name=f"conflict-{pull.head_commit[:12]}", text=text)]
 
 
-def _answers(fix: OpenFix, done: frozenset[str]) -> list[Act]:
-    """A turn of the agent for what is new since the last one; a person when they are used up."""
-    wanted = [*_check_material(fix.failed_checks), *_review_material(fix.change_requests, fix)]
-    if not wanted or fix.turn_running:
+def _answers(fix: OpenFix, done: frozenset[str], now: datetime) -> list[Act]:
+    """A turn of the agent for what is new since the last one; a person when that did not help.
+
+    A branch with a person's commits is that person's.
+    """
+    if fix.turn_running or not is_ours_alone(fix.commits):
+        return []
+    head = fix.pull_request.head_commit or ""
+    answered, asked_on = _answered(fix)
+    reviews = [r for r in fix.change_requests if answered is None or r.submitted_at > answered]
+    # checks that fail on a commit that a turn was asked about: that turn pushed nothing
+    checks = () if head in asked_on else fix.failed_checks
+    is_stuck = bool(fix.failed_checks) and not checks and not reviews
+    if not checks and not reviews and not is_stuck:
         return []
     turns = len([name for name in done if _TURN.fullmatch(name)])
-    if turns >= MAX_TURNS:
-        text = f"{MAX_TURNS} answers did not settle it: a person is needed."
+    if turns >= MAX_TURNS or is_stuck:
+        much = "The last answer" if is_stuck else f"{MAX_TURNS} answers"
+        text = f"{much} did not settle it: a person is needed."
         return [Act(kind=ActKind.needs_human, name="needs-human", text=text)]
-    what = "failing checks" if fix.failed_checks else "a review that asks for changes"
+    what = " and ".join(_describe(checks, reviews))
+    material = "\n\n".join([*_check_material(checks), *_review_material(reviews)])
     return [
         Act(
             kind=ActKind.turn,
             name=f"turn-{turns + 1}",
             text=f"Answering to {what}, turn {turns + 1} of {MAX_TURNS}.",
-            material="\n\n".join(wanted)[:_MATERIAL_CAP],
+            material=material[:_MATERIAL_CAP],
+            what=what,
+            asked_at=max([now, *(r.submitted_at for r in reviews)]),
+            head=head,
+            commits=len(fix.commits),
         )
     ]
+
+
+def _describe(checks: Sequence[Check], reviews: Sequence[Review]) -> list[str]:
+    parts = []
+    if checks:
+        parts.append("a failing check" if len(checks) == 1 else f"{len(checks)} failing checks")
+    if reviews:
+        parts.append("a review that asks for changes")
+    return parts
 
 
 def _check_material(checks: Sequence[Check]) -> list[str]:
     return [f"Check that failed: {inline(check.name)}\n{check.summary}" for check in checks]
 
 
-def _review_material(reviews: Sequence[Review], fix: OpenFix) -> list[str]:
-    """Reviews younger than the newest turn: older ones were answered."""
-    turns = [
-        comment.created_at
-        for comment in fix.comments
-        if comment.author == fix.pull_request.author
-        and any(_TURN.fullmatch(name) for name in _MARKER.findall(comment.body))
-    ]
-    answered = max(turns, default=None)
-    return [
-        f"Changes requested by {inline(review.author)}:\n{review.body}"
-        for review in reviews
-        if answered is None or review.submitted_at > answered
-    ]
+def _review_material(reviews: Sequence[Review]) -> list[str]:
+    return [f"Changes requested by {inline(r.author)}:\n{r.body}" for r in reviews]
+
+
+def _answered(fix: OpenFix) -> tuple[datetime | None, frozenset[str]]:
+    """Until when reviews are answered, and the commits that a turn was asked about."""
+    times: list[datetime] = []
+    commits: set[str] = set()
+    for comment in fix.comments:
+        turns = [name for name in _MARKER.findall(comment.body) if _TURN.fullmatch(name)]
+        if comment.author != fix.pull_request.author or not turns:
+            continue
+        asked = _ASKED.search(comment.body)
+        times.append(datetime.fromisoformat(asked[1]) if asked else comment.created_at)
+        if asked:
+            commits.add(asked[2])
+    return max(times, default=None), frozenset(commits)

@@ -52,6 +52,11 @@ class ScriptedModel:
     faults: list[Fault] = field(default_factory=list)
     """One a request, before anything is answered."""
 
+    def told(self) -> str:
+        """The newest prompt that it was sent."""
+        messages = self.requests[-1]["messages"]
+        return json.dumps([m for m in messages if m["role"] == "user"][-1], ensure_ascii=False)
+
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if not request.get("tools"):
             return {"content": "A title"}

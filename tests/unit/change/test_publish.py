@@ -7,7 +7,7 @@ from autofix.change.github import GithubClient
 from autofix.change.ids import branch_name, fix_id
 from autofix.change.pr_body import render_marker
 from autofix.change.publish import find_existing_change, finish_existing_change, publish
-from autofix.change.transfer import AUTHOR_EMAIL, Change, import_bundle, settle
+from autofix.change.transfer import AUTHOR_EMAIL, Change, advance, import_bundle, settle
 from autofix.errors import GitError, PolicyViolation
 from tests.unit.change.github_app import GithubApp
 
@@ -162,3 +162,62 @@ def test_the_label_that_a_dead_run_did_not_get_to_is_put_on(forge):
             finish_existing_change(github, "acme/x", fix_id([work_id]), found)
             assert [label["name"] for label in forge.app.pulls[0]["labels"]] == labels
     assert forge.app.pulls[1]["labels"] == []
+
+
+def test_an_answer_is_pushed_onto_our_newest_commit_and_once(forge):
+    """One more commit of ours on top; a rerun finds it there."""
+    forge.work.commit({"app.py": "2\n"})
+    forge.publish()
+    published = forge.heads()[f"refs/heads/{BRANCH}"]
+    change = _answer(forge, published, {"app.py": "3\n"})
+    after = forge.heads()[f"refs/heads/{BRANCH}"]
+    command = ["git", "-C", str(forge.bare), "log", "--format=%P %ae", "-1", after]
+    parent, author = subprocess.check_output(command, text=True).split()
+    assert (parent, author) == (published, AUTHOR_EMAIL)
+    assert change() == after
+    assert forge.heads()[f"refs/heads/{BRANCH}"] == after
+
+
+def test_an_answer_is_not_pushed_onto_what_somebody_else_pushed(forge):
+    """Nor onto a branch that is gone: the lease holds even where the look-up was too early."""
+    forge.work.commit({"app.py": "2\n"})
+    forge.publish()
+    ref = f"refs/heads/{BRANCH}"
+    published = forge.heads()[ref]
+    other = subprocess.check_output(
+        ["git", "-C", str(forge.bare), "-c", "user.name=R", "-c", "user.email=r@acme.test",
+         "commit-tree", f"{published}^{{tree}}", "-p", published, "-m", "Mine"], text=True,
+    ).strip()  # fmt: skip
+    subprocess.run(["git", "-C", str(forge.bare), "update-ref", ref, other], check=True)
+    with pytest.raises(GitError, match="so nothing is pushed onto it"):
+        _answer(forge, published, {"app.py": "3\n"})
+    forge.app.branches = {BRANCH: published}  # the forge's answer is older than its repository
+    with pytest.raises(GitError):
+        _answer(forge, published, {"app.py": "3\n"}, look=False)
+    assert forge.heads()[ref] == other
+
+
+def _answer(forge, published, files, *, look=True):
+    """The agent's commit on what was published, settled and pushed; a function that does it again."""
+    forge.work.git("fetch", "-q", str(forge.bare), published)
+    forge.work.git("checkout", "-q", "-B", BRANCH, published)
+    forge.work.commit(files)
+    path = forge.tmp_path / "answer.bundle"
+    forge.work.git("bundle", "create", "-q", str(path), BRANCH, f"^{published}")
+    change = forge.change(base_branch=BRANCH, base=published, title="Answer")
+
+    def push_again():
+        if look:
+            forge.app.branches = {BRANCH: forge.heads()[f"refs/heads/{BRANCH}"]}
+        workdir = forge.tmp_path / "answer"
+        workdir.mkdir(exist_ok=True)
+        with GithubClient(forge.settings, forge.app) as github:
+            repository, head = import_bundle(
+                path.read_bytes(), change, settings=forge.settings, workdir=workdir
+            )
+            commit = settle(repository, change, head)
+            advance(repository, change, commit, settings=forge.settings, github=github)
+        return commit
+
+    push_again()
+    return push_again
