@@ -14,7 +14,7 @@ NEXT_LEVEL = {
     Autonomy.approve: "autonomy `pull_request` would start the agent without asking a person first",
     Autonomy.pull_request: "",
 }
-_STATES = {
+STATES = {
     IncidentState.open: "waits for its turn",
     IncidentState.handed_on: "is looked into",
     IncidentState.proposed: "has a pull request",
@@ -89,7 +89,7 @@ def _incidents(records: Sequence[IncidentRecord], handed_on: Sequence[str]) -> s
 def _done(record: IncidentRecord, handed_on: Sequence[str]) -> str:
     if record.work_id in handed_on:
         return "**handed on now**"
-    return "muted" if record.muted else _STATES[record.state]
+    return "muted" if record.muted else STATES[record.state]
 
 
 def _link(url: str | None) -> str:

@@ -63,7 +63,7 @@ def verify_fix(
     looks.wait()
     asked.wait()
     verified = [look.result() for look in looks if look.state.is_completed()]
-    report_history(records, verified)
+    report_history(records, fixes, verified)
     prune_results(at)
     for look in looks:
         look.result()

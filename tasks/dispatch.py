@@ -139,6 +139,11 @@ def action_label(work_id: str) -> str:
     return f"autofix.action.{work_id}"
 
 
+def reason_label(work_id: str) -> str:
+    """The label of a run under which it says why it came to its verdict for this turn."""
+    return f"autofix.reason.{work_id}"
+
+
 def declined_label(work_id: str) -> str:
     """The label of a run under which it says why a person declined its plan."""
     return f"autofix.declined.{work_id}"
@@ -161,22 +166,25 @@ def _turn(newest: FlowRun, runs: Iterable[FlowRun], work_id: str, *, goes_on: bo
     costs = [float(c) for run in ordered if (c := run.labels.get(cost_label(work_id)))]
     declined = [str(v) for run in ordered if (v := run.labels.get(declined_label(work_id)))]
     actions = [str(v) for run in ordered if (v := run.labels.get(action_label(work_id)))]
+    said = _reason(newest, work_id)
     return Turn(
         failed_at=state.timestamp if failed and state else None,
         verdict=VerdictKind(str(verdicts[-1])) if verdicts else None,
         at=state.timestamp if state else None,
-        reason=f"its run is brought back: {_reason(newest)}" if goes_on else _reason(newest),
+        reason=f"its run is brought back: {said}" if goes_on else said,
         action=actions[-1] if actions else "",
         cost=sum(costs),
         declined=declined[-1] if declined else "",
     )
 
 
-def _reason(run: FlowRun) -> str:
-    """What the state of a run says; how to go on with one that waits or was cancelled."""
+def _reason(run: FlowRun, work_id: str) -> str:
+    """What a run says of a turn, or its state; how to go on with one that waits or was cancelled."""
     if run.state is not None and run.state.is_paused():
         return WAITS
     said = (run.state.message or "") if run.state else ""
+    if run.state is not None and run.state.is_completed():
+        said = str(run.labels.get(reason_label(work_id)) or said)
     if run.state is None or not run.state.is_cancelled():
         return said
     return f"its run was cancelled{f': {said}' if said else ''}; `force` starts a new attempt"

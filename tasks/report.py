@@ -31,7 +31,7 @@ from autofix.settings import load_settings
 from autofix.tick import render_tick
 from tasks.artifacts import door, post_markdown
 from tasks.detect import Detection, Due
-from tasks.dispatch import Started, action_label, tell_monitor, verdict_label
+from tasks.dispatch import Started, action_label, reason_label, tell_monitor, verdict_label
 from tasks.guard import guarded
 from tasks.options import OWN
 
@@ -39,6 +39,9 @@ PICTURES = 12
 """Affected services that get a picture in the report of one tick."""
 SUMMARIES = 12
 """Services whose summary is an artifact of its own, the affected ones first; all are in one."""
+
+_REASON = 400
+"""Characters of a verdict's reason that the monitor remembers."""
 
 
 @task(name="report project", task_run_name="report project", cache_policy=NO_CACHE, **OWN)
@@ -121,7 +124,8 @@ def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> N
             action_label(c.incident.work_id): door(c.verdict.action)
             for c in contexts
             if c.verdict.action
-        },
+        }
+        | {reason_label(c.incident.work_id): door(c.verdict.reason)[:_REASON] for c in contexts},
     )
 
 

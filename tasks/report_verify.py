@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 from autofix.models import IncidentRecord
 from autofix.verify.history import build_history, render_history
+from autofix.verify.verification import find_outcome
 from tasks.artifacts import post_markdown
 from tasks.guard import guarded
 from tasks.options import OWN
@@ -19,9 +20,12 @@ from tasks.verify import Fixes, Verified
 
 @task(name="report history", task_run_name="report history", cache_policy=NO_CACHE, **OWN)
 @guarded
-def report_history(records: Sequence[IncidentRecord], verified: Sequence[Verified]) -> None:
+def report_history(
+    records: Sequence[IncidentRecord], fixes: Fixes, verified: Sequence[Verified]
+) -> None:
     """Every incident with its dates, verdict, pull request, outcome and cost."""
-    fresh = {v.pull_request.url: v.settled.outcome for v in verified if v.settled}
+    known = {pull.url: outcome for pull in fixes.settled if (outcome := find_outcome(pull))}
+    fresh = known | {v.pull_request.url: v.settled.outcome for v in verified if v.settled}
     text = render_history(build_history(records, fresh))
     post_markdown("history", text, "Every incident that is remembered")
 

@@ -38,6 +38,8 @@ class Fixes(Model):
 
     merged: tuple[PullRequest, ...]
     """Without an outcome."""
+    settled: tuple[PullRequest, ...] = ()
+    """With one, whether or not the monitor has read it yet."""
     open: tuple[PullRequest, ...]
 
 
@@ -61,6 +63,7 @@ def find_fixes(architecture: Architecture) -> Fixes:
     here = [pull for pull in found if is_of_environment(pull, architecture.environment_id)]
     return Fixes(
         merged=tuple(p for p in here if p.merged and find_outcome(p) is None),
+        settled=tuple(p for p in here if find_outcome(p) is not None),
         open=tuple(p for p in here if p.state == "open"),
     )
 

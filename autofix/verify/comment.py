@@ -65,17 +65,22 @@ def _live(settled: Settled) -> str:
 def _table(comparisons: Sequence[tuple[str, Comparison]]) -> str:
     if not comparisons:
         return ""
-    head = (
-        "| service | signal | before the trouble | before the fix | after the fix | |\n"
-        "| --- | --- | --- | --- | --- | --- |\n"
-    )
+    # a young service has no time before its trouble
+    has_before = any(c.before for _, c in comparisons)
+    titles = ["service", "signal", "before the fix", "after the fix", ""]
     rows = [
-        f"| {cell(service)} | {c.name}, {c.unit} | {_reading(c.before)} | {_reading(c.during)} "
-        f"| {_reading(c.after)} | {_EFFECTS[c.effect]} |"
+        [cell(service), f"{c.name}, {c.unit}", _reading(c.during), _reading(c.after),
+         _EFFECTS[c.effect]]
         for service, c in comparisons
-    ]
+    ]  # fmt: skip
+    if has_before:
+        titles.insert(2, "before the trouble")
+        for row, (_, c) in zip(rows, comparisons, strict=True):
+            row.insert(2, _reading(c.before))
+    lines = [titles, ["---"] * len(titles), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     note = "In brackets: where the true value lies, in all likelihood (97.5 %)."
-    return f"{head}{chr(10).join(rows)}\n\n{note}"
+    return f"{table}\n\n{note}"
 
 
 def _reading(reading: Reading | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autofix.models import IncidentRecord, Outcome
 from autofix.redact.markdown import cell
+from autofix.tick import STATES
 from autofix.verify.comment import render_span
 
 HistoryRow = dict[str, str]
@@ -44,9 +45,7 @@ def _row(record: IncidentRecord, fresh: Mapping[str, Outcome]) -> HistoryRow:
         "Verdict": record.verdict or "–",
         "Pull request": _link(record.pull_request),
         "Outcome": outcome.value if outcome else "–",
-        "State": f"{record.state.value}: {cell(record.why, cap=160)}"
-        if record.why
-        else record.state.value,
+        "State": STATES[record.state] + (f": {cell(record.why, cap=160)}" if record.why else ""),
         "Cost": f"${record.cost:.2f}" if record.cost else "–",
         "Work": record.work_id,
     }

@@ -76,6 +76,15 @@ def read_steps(
     return tuple(float(means[i]) if i in means.index else None for i in range(parts))
 
 
+def count_parts(samples: pd.DataFrame, service_id: str, window: Window, most: int) -> int:
+    """In how many parts a window can be shown so that no part is empty for lack of samples."""
+    times = samples.loc[samples["service"] == service_id, "ts"].drop_duplicates().sort_values()
+    steps = times.diff().dropna()
+    if steps.empty:
+        return most
+    return max(1, min(most, int(window.length / steps.min().to_pytimedelta())))
+
+
 def measure_of(signal: Signal, pattern: Pattern) -> Measure | None:
     """How this signal is compared; None for one that is not a number over time."""
     if pattern is Pattern.trend and signal in _TRENDS:

@@ -13,7 +13,7 @@ from autofix.verify.carrier import Carrier
 from autofix.verify.compare import Comparison
 from autofix.verify.look import Look
 from autofix.verify.outcome import combine, judge_outcome
-from autofix.verify.readings import measure_of, read_steps
+from autofix.verify.readings import count_parts, measure_of, read_steps
 
 PATIENCE = timedelta(hours=24)
 """How long a merge may wait for its deployment."""
@@ -134,12 +134,13 @@ def times_of(
 def draw(memo: IncidentMemo, look: Look) -> tuple[Picture, ...]:
     """Each signal of an incident, before the fix was live and after."""
     pictures: dict[str, Picture] = {}
+    parts = count_parts(look.samples, memo.service_id, look.spans.after, PARTS)
     for finding in memo.findings():
         measure = measure_of(finding.signal, finding.pattern)
         if measure is None or measure.name in pictures:
             continue
         during, after = (
-            read_steps(look.samples, memo.service_id, window, measure, PARTS)
+            read_steps(look.samples, memo.service_id, window, measure, parts)
             for window in (look.spans.during, look.spans.after)
         )
         pictures[measure.name] = Picture(

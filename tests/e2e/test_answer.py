@@ -117,7 +117,11 @@ class Repository:
 
 
 def test_failing_checks_are_answered_in_the_same_session_and_then_by_a_person(
-    sides: Sides, agent: ScriptedModel, context: ServiceContext, forge: Forge
+    sides: Sides,
+    agent: ScriptedModel,
+    context: ServiceContext,
+    forge: Forge,
+    request: pytest.FixtureRequest,
 ) -> None:
     """One more commit of ours on the branch each time, then the comment; nothing is doubled.
 
@@ -125,6 +129,7 @@ def test_failing_checks_are_answered_in_the_same_session_and_then_by_a_person(
     anew with all that the first one was told. After two answers the label asks for a person.
     """
     desk, repository = Desk(), Repository(sides.forge)
+    request.addfinalizer(repository.http.close)
     made = desk.start(context, autonomy="approve")
     assert desk.work(made).name == "Suspended"
     assert desk.answer(made, decision="approve", allowed=["app.py"]) == "ACCEPT"

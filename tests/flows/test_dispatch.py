@@ -9,16 +9,19 @@ from uuid import UUID
 import pytest
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.states import Crashed, Failed, Running
 
 from autofix.models import VerdictKind
 from autofix.parameters import Autonomy, Caps
 from tasks.detect import Due
 from tasks.dispatch import (
+    ANSWER_TAG,
     MAX_RUNS,
     Started,
     cost_label,
     fetch_turns,
+    reason_label,
     start_run,
     tell_monitor,
     verdict_label,
@@ -138,7 +141,8 @@ def test_turns_say_which_attempts_failed_and_which_never_came_to_be() -> None:
 
 @flow(name="telling")
 def telling(work_id: str) -> None:
-    tell_monitor({verdict_label(work_id): "wait_upstream", cost_label(work_id): 0.25})
+    said = {verdict_label(work_id): "wait_upstream", reason_label(work_id): "Paywell is down"}
+    tell_monitor({**said, cost_label(work_id): 0.25})
 
 
 def test_a_run_tells_what_it_came_to_and_the_monitor_reads_it() -> None:
@@ -147,3 +151,30 @@ def test_a_run_tells_what_it_came_to_and_the_monitor_reads_it() -> None:
         telling("w6")
     turn = looking(["w6"])["w6"]
     assert (turn.verdict, turn.cost) == (VerdictKind.wait_upstream, 0.25)
+    assert turn.reason == "Paywell is down", "of this turn, not of the whole run"
+
+
+def test_an_answer_on_a_pull_request_costs_and_decides_nothing() -> None:
+    """How it ended says nothing about the attempt that made the pull request."""
+    with tags(*work_tags(["w8"])):
+        telling("w8")
+    with tags(ANSWER_TAG, *work_tags(["w8"])):
+        telling("w8")
+    with get_client(sync_client=True) as client:
+        by_tag = FlowRunFilter(tags=FlowRunFilterTags(all_=[ANSWER_TAG, *work_tags(["w8"])]))
+        (answer,) = client.read_flow_runs(flow_run_filter=by_tag)
+    _set_state(str(answer.id), Failed(message="no agent"))
+    turn = looking(["w8"])["w8"]
+    assert turn.failed_at is None
+    assert turn.cost == 0.5
+
+
+def test_a_found_run_says_whether_it_goes_on() -> None:
+    """One that ended in an error is over; one that crashed is brought back."""
+    failed = dispatching("key-9", 1, ["w9"])
+    assert failed.ended == ""
+    _set_state(failed.run_id, Failed(message="the branch moved"))
+    assert dispatching("key-9", 1, ["w9"]).ended == "the branch moved"
+    crashed = dispatching("key-10", 1, ["w10"])
+    _set_state(crashed.run_id, Crashed(message="SIGKILL"))
+    assert dispatching("key-10", 1, ["w10"]).ended == ""

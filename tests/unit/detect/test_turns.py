@@ -174,6 +174,18 @@ def test_the_no_to_a_plan_outlives_its_episode(sick: Callable[..., Sick]) -> Non
     assert take_turn(fresh, sick(turn=None, now=NOW + timedelta(days=15)))[1]
 
 
+def test_a_no_to_a_plan_that_was_over_is_not_said_again(sick: Callable[..., Sick]) -> None:
+    """A new episode began with one more critical signal; when that is gone its run still works."""
+    old, _ = take_turn(_record(), sick(turn=Turn(at=NOW, declined="No.")))
+    fresh = _record(episode=2, state=IncidentState.open, declined=old.declined)
+    more = ((Signal.http_5xx, Severity.warning), (Signal.latency, Severity.critical))
+    taken, due = take_turn(fresh, sick(*more, turn=None))
+    assert due
+    handed_on = taken.model_copy(update={"state": IncidentState.handed_on})
+    later, _ = take_turn(handed_on, sick(turn=Turn(at=NOW)))
+    assert later.state is IncidentState.handed_on
+
+
 def test_approve_stands_between_plan_and_pull_request(sick: Callable[..., Sick]) -> None:
     """Raised from plan, an incident is due again; lowered to it, it is not."""
     handed = _record(handed_on_at_autonomy="plan")

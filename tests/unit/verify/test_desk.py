@@ -118,9 +118,9 @@ def test_a_recovery_reads_like_a_colleagues_note(pull: PullRequest) -> None:
 
 The merge is live since 2026-03-02 12:00:00 UTC: deployment `dep-2` of commit `aaaaaaaaaaaa`.
 
-| service | signal | before the trouble | before the fix | after the fix | |
-| --- | --- | --- | --- | --- | --- |
-| billing-api | 5xx, % | – | 10.5 (7.3…14.9), 1,206 requests | 0 (0…0.4), 1,226 requests | better |
+| service | signal | before the fix | after the fix |  |
+| --- | --- | --- | --- | --- |
+| billing-api | 5xx, % | 10.5 (7.3…14.9), 1,206 requests | 0 (0…0.4), 1,226 requests | better |
 
 In brackets: where the true value lies, in all likelihood (97.5 %).
 
