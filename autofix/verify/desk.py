@@ -8,12 +8,11 @@ from datetime import datetime
 from autofix.change.answer import FollowUp
 from autofix.change.github_life import Check, LifeClient
 from autofix.change.memo import parse_memo
+from autofix.change.publish import HOLD, NEVER
 from autofix.models import IncidentRecord, PullRequest, Skipped
 from autofix.verify.comment import MARKER, render_comment
 from autofix.verify.upkeep import (
-    HOLD,
     NEEDS_HUMAN,
-    NEVER,
     OVER,
     Act,
     ActKind,
