@@ -272,18 +272,24 @@ class Line:
         return found
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._ask("POST", path, json=body).json()
+
+    def _delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """Of the Prefect server, which is busy now and then, or dead and back."""
         for _ in range(30):
             try:
-                answer = self._http.post(f"{self.stack.prefect_url}/api{path}", json=body)
+                url = f"{self.stack.prefect_url}/api{path}"
+                answer = self._http.request(method, url, **content)
+                gone = method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND
                 if answer.status_code < 500:
-                    return answer.raise_for_status().json()
+                    return answer if gone else answer.raise_for_status()
             except httpx.TransportError:
                 pass
             time.sleep(1)
         raise AssertionError(f"the Prefect server does not answer {path}")
-
-    def _delete(self, path: str) -> None:
-        self._http.delete(f"{self.stack.prefect_url}/api{path}").raise_for_status()
 
 
 def _git(*arguments: str, cwd: Path) -> str:
