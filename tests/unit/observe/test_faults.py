@@ -54,7 +54,7 @@ def client(url: str, **options: Any) -> RailwayClient:
         "railway_project_id": PROJECT_ID,
         "railway_environment_id": ENVIRONMENT_ID,
     }
-    options = {"wait": 0.001, "timeout": 0.5, "attempts": 2, "limits": limits} | options
+    options = {"wait": 0.001, "timeout": 3.0, "attempts": 2, "limits": limits} | options
     return RailwayClient(make_settings(**(defaults | settings)), **options)
 
 
