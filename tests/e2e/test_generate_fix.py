@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import State
 
 from autofix.models import ServiceContext
@@ -20,6 +22,8 @@ from flows.generate_fix import generate_fix
 from sandbox.faults import Faults
 from sandbox.forge.app import Forge
 from sandbox.model.app import build_app
+from tasks.artifacts import artifact_key
+from tasks.fix import prepare_fix
 from tests.sandbox.serving import serve
 from tests.support.opencode_server import BINARY, PASSWORD, OpencodeServer, serve_opencode
 
@@ -64,6 +68,10 @@ class Sides:
             f"{self.forge}/repos/{REPOSITORY}/pulls", params={"state": "all"}
         ).json()
         return found
+
+    def branches(self) -> list[str]:
+        found = httpx.get(f"{self.forge}/repos/{REPOSITORY}/git/matching-refs/heads/").json()
+        return [ref["ref"].removeprefix("refs/heads/") for ref in found]
 
     def sessions(self) -> int:
         answer = httpx.get(
@@ -110,9 +118,9 @@ def context(
     return made.model_copy(update={"incident": incident, "evidence": evidence})
 
 
-def _run(context: ServiceContext, autonomy: Autonomy) -> State[Any]:
+def _run(context: ServiceContext, autonomy: Autonomy, caps: Caps = Caps()) -> State[Any]:
     return generate_fix(
-        REPOSITORY, [context], "What runs.", autonomy=autonomy, caps=Caps(), return_state=True
+        REPOSITORY, [context], "What runs.", autonomy=autonomy, caps=caps, return_state=True
     )
 
 
@@ -181,3 +189,62 @@ def test_a_model_that_cannot_be_reached_fails_the_run_with_that_reason(
     assert state.is_failed()
     assert "ModelError" in str(state.message)
     assert sides.sessions() == 0
+
+
+def test_a_change_that_is_denied_twice_is_refused_and_kept(
+    sides: Sides, context: ServiceContext
+) -> None:
+    """The reasons go back once; then the run ends as refused, with patch and reasons, and no trace."""
+    state = _run(context, Autonomy.pull_request, Caps(patch_lines=1))
+    assert (state.is_completed(), state.name) == (True, "Refused"), state
+    assert "lines" in str(state.message)
+    key = artifact_key(f"change-{prepare_fix(REPOSITORY, [context]).fix_id}")
+    with get_client(sync_client=True) as client:
+        by_key = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        (kept,) = client.read_artifacts(artifact_filter=by_key)
+    text = str(kept.data)
+    assert "## Why it was denied" in text
+    assert "`size`" in text
+    assert "+def " in text or "+    " in text, "the patch is kept"
+    asked = httpx.get(
+        f"{sides.opencode.url}/experimental/session", auth=("opencode", PASSWORD)
+    ).json()
+    (session,) = [one["id"] for one in asked if not one["title"].startswith("workspace")]
+    messages = httpx.get(
+        f"{sides.opencode.url}/session/{session}/message", auth=("opencode", PASSWORD)
+    ).json()
+    prompts = [m["parts"][0]["text"] for m in messages if m["info"]["role"] == "user"]
+    assert len(prompts) == 2, "sent back once, to the same session"
+    assert "cannot be published as they are" in prompts[1]
+    assert sides.pull_requests() == []
+    assert sides.branches() == ["main"]
+
+
+def test_what_the_agent_opened_itself_is_adopted(
+    sides: Sides, context: ServiceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing pushed is said so; what it pushed and opened is judged and gets our text, once."""
+    monkeypatch.setenv("AUTOFIX_PUBLISHER", "agent")
+    state = _run(context, Autonomy.pull_request)
+    assert state.is_completed(), state
+    assert "the agent pushed nothing" in str(state.message)
+    calls = sides.model_calls()
+
+    fix = prepare_fix(REPOSITORY, [context])
+    clone = sides.opencode.workspace / fix.fix_id / "billing-api"
+    url = sides.forge.replace("://", f"://x-access-token:{TOKEN}@")
+    push = ["git", "-C", str(clone), "push", "-q", f"{url}/{REPOSITORY}.git", "HEAD"]
+    subprocess.run(push, check=True)
+    content = {"title": "Mine", "head": fix.branch, "base": "main", "draft": True}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    opened = httpx.post(f"{sides.forge}/repos/{REPOSITORY}/pulls", json=content, headers=headers)
+    assert opened.status_code == 201
+
+    for _ in range(2):
+        state = _run(context, Autonomy.pull_request)
+        assert state.is_completed(), state
+        (pull,) = sides.pull_requests()
+        assert pull["html_url"] in str(state.message) or "#1" in str(state.message)
+        assert "## Decisive evidence" in pull["body"]
+        assert [label["name"] for label in pull["labels"]] == ["autofix"]
+    assert sides.model_calls() == calls, "neither plan nor session was made again"
