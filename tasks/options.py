@@ -10,8 +10,9 @@ import hashlib
 from typing import Any
 
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.serializers import CompressedSerializer
+from prefect.serializers import CompressedPickleSerializer
 from prefect.tasks import Task, exponential_backoff
+from pydantic import Field
 
 from autofix.errors import AutofixError, RemoteError
 
@@ -45,11 +46,18 @@ LONG: dict[str, Any] = REMOTE | {"timeout_seconds": 1200}
 SESSION: dict[str, Any] = REMOTE | {"timeout_seconds": 270 * 60}
 """For an agent's turn: its own supervisor ends it by `Caps.session_minutes`, of which this is above any."""
 
-PACKED: CompressedSerializer[Any] = CompressedSerializer(
-    serializer="pickle",
-    compressionlib="zlib",
-)
-"""For frames and bytes: Prefect's own choice, lzma, takes seconds for what zlib packs in a tenth of one."""
+
+class ZlibPickleSerializer(CompressedPickleSerializer):
+    """For frames and bytes: Prefect's own choice, lzma, takes seconds for what zlib packs in a tenth of one.
+
+    A type of its own, since a result's metadata keep a serializer's type and nothing else of it.
+    """
+
+    type: str = Field(default="compressed/zlib-pickle", frozen=True)
+    compressionlib: str = "zlib"
+
+
+PACKED = ZlibPickleSerializer()
 
 
 def make_key(task: str, *parts: object) -> str:
