@@ -41,7 +41,7 @@ from tasks.artifacts import door, post_markdown
 from tasks.dispatch import ALLOWED_LABEL, cost_label, tell_monitor
 from tasks.fix import Commits, Fix, WorkedOn, agent_slot, fix_key
 from tasks.guard import guarded
-from tasks.options import LONG, LOOK, OWN, SESSION
+from tasks.options import LONG, LOOK, OWN, PACKED, SESSION
 
 
 class Made(Model):
@@ -154,7 +154,7 @@ def work_on_answer(
     name="collect answer",
     task_run_name="collect the answer's commits of {fix.repository}",
     persist_result=True,
-    result_serializer="compressed/pickle",
+    result_serializer=PACKED,
     cache_key_fn=fix_key("answer-commits"),
     **LONG,
 )
