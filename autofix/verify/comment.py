@@ -28,6 +28,7 @@ _EFFECTS = {
     Effect.unclear: "no sure change",
     Effect.unmeasured: "not measured",
 }
+_BEFORE = "before the fix"
 _NEXT = {
     Outcome.recovered: "The incident is closed. If the trouble comes back, it is a new episode.",
     Outcome.unchanged: "A new attempt follows, with this one as evidence.",
@@ -94,13 +95,14 @@ def _pictures(pictures: Sequence[Picture]) -> str:
     if not pictures:
         return ""
     width = max(len(f"{p.service} {p.name}") for p in pictures)
-    lines = [f"{'':<{width}}  {'before the fix':<{len(p.during)}} │ after it" for p in pictures[:1]]
+    bars = max(len(_BEFORE), *(len(p.during) for p in pictures))
+    lines = [f"{'':<{width}}  {_BEFORE:<{bars}} │ after it"]
     for picture in pictures:
         known = [v for v in (*picture.during, *picture.after) if v is not None]
         top = max(known, default=0.0)
         lines.append(
             f"{f'{picture.service} {picture.name}':<{width}}  "
-            f"{sparkline(list(picture.during), top)} │ {sparkline(list(picture.after), top)}  "
+            f"{sparkline(list(picture.during), top):<{bars}} │ {sparkline(list(picture.after), top)}  "
             f"top {render_number(top)} {picture.unit}"
         )
     body = "\n".join(lines).replace("`", "'")

@@ -9,14 +9,15 @@ from inline_snapshot import snapshot
 
 from autofix.change.github_life import LifeClient
 from autofix.change.memo import IncidentMemo, SignalMemo
-from autofix.models import Deployment, Outcome, PullRequest, Signal
+from autofix.models import Deployment, Outcome, PullRequest, Signal, Window
 from autofix.verify.carrier import Carrier
 from autofix.verify.comment import render_comment
 from autofix.verify.compare import compare
 from autofix.verify.desk import post_outcome
 from autofix.verify.look import Look
 from autofix.verify.outcome import Sight
-from autofix.verify.verification import PATIENCE, Settled, Waiting, judge_patience, settle
+from autofix.verify.readings import count_parts
+from autofix.verify.verification import PATIENCE, Picture, Settled, Waiting, judge_patience, settle
 from tests.unit.verify.forge import REPOSITORY, ForgeApp, open_forge
 from tests.unit.verify.simulate import LIVE, SPANS, finding, frame, http
 
@@ -161,3 +162,25 @@ def test_a_merge_without_its_deployment_waits_a_day(pull: PullRequest) -> None:
     assert isinstance(late, Settled)
     assert late.outcome is Outcome.inconclusive
     assert "24 hours after the merge no deployment of billing-api carries it" in late.reasons
+
+
+def test_a_picture_has_no_more_parts_than_the_window_has_samples() -> None:
+    """Twelve samples in 24 parts would be every other one a gap."""
+    minute = Window(start=LIVE, end=LIVE + timedelta(minutes=6))
+    few = frame(http(np.random.default_rng(3), minute))
+    assert count_parts(few, "svc", minute, 24) == 12
+    assert (
+        count_parts(frame(http(np.random.default_rng(3), SPANS.after)), "svc", SPANS.after, 24)
+        == 24
+    )
+    narrow = Picture(service="a", name="5xx", unit="%", during=(1.0, None), after=(0.0, 0.5))
+    text = render_comment(
+        Settled(
+            pull_request=_PULL, outcome=Outcome.recovered, reasons=(), times=(), pictures=(narrow,)
+        )
+    )
+    heading, bars = text.partition("```text\n")[2].splitlines()[:2]
+    assert heading.index("│") == bars.index("│")
+
+
+_PULL = PullRequest(repository="acme/x", number=1, url="u", branch="b", base="main", state="closed")
