@@ -84,6 +84,9 @@ lock: ## write requirements.lock and the package-lock.json files anew (needs uv)
 	cd opencode && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 	cd tests/tokenizer && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
+pictures: setup ## what a person sees, into docs/pictures (needs chromium)
+	@$(BIN)/python -m tests.pictures
+
 chaos: setup ## kill -9 at every task boundary, rerun, and count what is in the world
 	@$(BIN)/python -m tests.chaos
 

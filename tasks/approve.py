@@ -16,6 +16,7 @@ from pydantic import Field, create_model
 from autofix.change.markdown import code
 from autofix.errors import PolicyViolation
 from autofix.models import PlanResult, ServiceContext
+from autofix.plan.drawing import draw_charts
 from autofix.plan.policy import allowed_places, find_stray
 from autofix.plan.render import render_plan
 from autofix.redact import cut
@@ -106,4 +107,4 @@ def _form(description: str, places: Sequence[str]) -> type[Approval]:
     """The form of one plan: its text, and the folders that are allowed as it stands."""
     field = Field(default=list(places), title=_ALLOWED.title, description=_ALLOWED.description)
     form = create_model("Approval", allowed=(list[str], field), __base__=Approval)
-    return form.with_initial_data(description=description)
+    return form.with_initial_data(description=draw_charts(description))
