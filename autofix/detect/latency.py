@@ -26,6 +26,9 @@ _EXIT = 0.7
 """Share of the warning level below which latency is calm."""
 _NEW = 0.7
 """Before the run latency was at most this share of what it is, or it is the service's nature."""
+_NEW_AT_LOW_TRAFFIC = 0.85
+"""The same share for nearly all that was measured before, where there are few requests."""
+_NEARLY_ALL = 0.98
 _FLOOR = 0.25
 """Share of the warning level below which nobody suffers, however much slower it has become."""
 _BEYOND = 1.4
@@ -78,9 +81,15 @@ def _is_new(view: View, row: int, entries: Entries) -> bool:
     """Whether it was faster before; what it always was is its nature, and no incident."""
     if not view.has_baseline:
         return True
-    value = quantile(view.fine.p95[row, entries.newest(row)], 0.5)
+    span = entries.newest(row)
+    value = quantile(view.fine.p95[row, span], 0.5)
     before = look_before(view, view.coarse.p95[row], 0.8 * value)
-    return before.is_known and before.median <= _NEW * value
+    if not before.is_known or before.median > _NEW * value:
+        return False
+    if np.nansum(view.fine.requests[row, span]) >= _LOW_TRAFFIC * view.number("min_requests")[row, 0]:
+        return True
+    # a percentile of few requests jumps
+    return quantile(smooth(before.values), _NEARLY_ALL) <= _NEW_AT_LOW_TRAFFIC * value
 
 
 def _level(view: View, row: int, entries: Entries, level: float, severity: Severity) -> Hit:
@@ -114,7 +123,7 @@ def _step(view: View, row: int, entries: Entries) -> Hit | None:
     if not before.is_known or not alike.size or np.isnan(present):
         return None
     normal = quantile(alike, 0.5)
-    highest = quantile(smooth(before.values), 0.98)
+    highest = quantile(smooth(before.values), _NEARLY_ALL)
     threshold = max(factor * normal, _BEYOND * highest)
     if min(value, present) < threshold:
         return None

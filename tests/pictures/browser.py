@@ -20,6 +20,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _WIDTH = 1300
 _SETTLE_SECONDS = 6
 """How long a page has to load what it shows."""
+_TRIES = 20
 
 
 class NoBrowser(Exception):
@@ -52,10 +53,17 @@ class Browser:
         self._ask("Page.navigate", url=url)
         time.sleep(_SETTLE_SECONDS)
         for words in clicks:
-            pressed = self._ask("Runtime.evaluate", expression=_PRESS % json.dumps(words))
-            assert pressed["result"].get("value"), f"nothing on {url} carries {words!r}"
+            self._press(words, url)
             time.sleep(2)
         to.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot")["data"]))
+
+    def _press(self, words: str, url: str) -> None:
+        for _ in range(_TRIES):
+            pressed = self._ask("Runtime.evaluate", expression=_PRESS % json.dumps(words))
+            if pressed["result"].get("value"):
+                return
+            time.sleep(1)
+        raise LookupError(f"nothing on {url} carries {words!r}")
 
     def _ask(self, method: str, **parameters: Any) -> Any:
         self._n += 1
@@ -68,7 +76,7 @@ class Browser:
 
 _PRESS = """(() => {
   const words = %s;
-  const found = [...document.querySelectorAll("button, a, [role=menuitem], [role=tab]")].find(
+  const found = [...document.body.querySelectorAll("*")].findLast(
     (e) => [e.textContent.trim(), e.getAttribute("aria-label")].includes(words));
   if (!found) return false;
   for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click"])
