@@ -19,7 +19,7 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo eval-model eval-detection test lint format typecheck bench lock chaos scale-check up down clean
+.PHONY: help setup demo eval-model eval-detection test lint format typecheck bench lock chaos scale-check pictures up down clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'

@@ -16,7 +16,7 @@ _CHART = re.compile(
     r"(?:  line \[(?P<flat>[^\]\n,]*)[^\]\n]*\]\n)?```"
 )
 _SPAN = re.compile(r'"(?P<what>[^"]*)" 0 --> (?P<length>[0-9.e+-]+)')
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 640, 200, 54, 28, 26
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 640, 200, 54, 40, 26
 _TEXT = '<text x="{x}" y="{y}" font-family="sans-serif" font-size="12" fill="#8b949e"{more}>{text}</text>'
 
 
