@@ -86,7 +86,10 @@ def _is_new(view: View, row: int, entries: Entries) -> bool:
     before = look_before(view, view.coarse.p95[row], 0.8 * value)
     if not before.is_known or before.median > _NEW * value:
         return False
-    if np.nansum(view.fine.requests[row, span]) >= _LOW_TRAFFIC * view.number("min_requests")[row, 0]:
+    if (
+        np.nansum(view.fine.requests[row, span])
+        >= _LOW_TRAFFIC * view.number("min_requests")[row, 0]
+    ):
         return True
     # a percentile of few requests jumps
     return quantile(smooth(before.values), _NEARLY_ALL) <= _NEW_AT_LOW_TRAFFIC * value
