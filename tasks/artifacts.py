@@ -23,8 +23,9 @@ def post_markdown(key: str, text: str, description: str) -> UUID:
 
     Charts are drawn behind the door, which would take a picture's letters for a secret.
     """
+    redact = redactor(load_settings())
     made = create_markdown_artifact(
-        draw_charts(door(text)), key=artifact_key(key), description=door(description)
+        draw_charts(redact(text)), key=artifact_key(key), description=redact(description)
     )
     return cast("UUID", made)  # typed as possibly awaitable; it is not in synchronous code
 

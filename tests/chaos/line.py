@@ -84,9 +84,7 @@ class Line:
 
     def begin(self) -> None:
         """A fresh incident: another commit deployed, no record, no pull request, counters at zero."""
-        shutil.rmtree(self.chaos)
-        for folder in ("plans", "done"):
-            (self.chaos / folder).mkdir(parents=True)
+        self._clear_points()
         self._forget()
         self._push_commit()
         for flow in FLOWS:
@@ -116,9 +114,7 @@ class Line:
 
     def forget_outcome(self) -> None:
         """No comment and no outcome on any pull request; no plan and no point."""
-        shutil.rmtree(self.chaos)
-        for folder in ("plans", "done"):
-            (self.chaos / folder).mkdir(parents=True)
+        self._clear_points()
         self.world.forget(SERVICE, only_outcomes=True)
 
     def outcomes(self) -> tuple[int, int]:
@@ -230,6 +226,11 @@ class Line:
             assert time.monotonic() < deadline, "the commit was not deployed"
             time.sleep(0.3)
         self._begun = datetime.now(UTC).isoformat()
+
+    def _clear_points(self) -> None:
+        shutil.rmtree(self.chaos)
+        for folder in ("plans", "done"):
+            (self.chaos / folder).mkdir(parents=True)
 
     def _forget(self) -> None:
         """No pull request, no branch, no incident record."""

@@ -20,7 +20,7 @@ from tasks.verify import ask_agent, tend_open
 from tests.e2e.test_generate_fix import REPOSITORY, SERVICE, TOKEN, Sides, context, pytestmark
 from tests.sandbox.serving import serve
 from tests.support.desk import Desk
-from tests.support.opencode_server import PASSWORD, serve_opencode
+from tests.support.opencode_server import serve_opencode
 from tests.support.scripted_model import Call, ScriptedModel, serve_model
 
 __all__ = ["context", "pytestmark"]
@@ -59,19 +59,9 @@ def sides(
         serve_model(agent) as agent_url,
         serve_opencode(tmp_path / "agent", agent_url) as opencode,
     ):
-        for name, value in {
-            "OPENAI_BASE_URL": f"{planner}/v1",
-            "OPENAI_API_KEY": "rehearsal-key-1",
-            "AUTOFIX_MODEL": "openai:rehearsal-scripted",
-            "OPENCODE_URL": opencode.url,
-            "OPENCODE_SERVER_PASSWORD": PASSWORD,
-            "OPENCODE_WORKSPACE": str(opencode.workspace),
-            "GITHUB_TOKEN": TOKEN,
-            "GITHUB_API_URL": forge_url,
-            "GITHUB_URL": forge_url,
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield Sides(planner, forge_url, opencode)
+        sides = Sides(planner, forge_url, opencode)
+        sides.lead_to(monkeypatch)
+        yield sides
 
 
 @flow(name="tending")

@@ -80,6 +80,21 @@ class Sides:
         )
         return len(answer.json())
 
+    def lead_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The settings that lead to these sides."""
+        for name, value in {
+            "OPENAI_BASE_URL": f"{self.model}/v1",
+            "OPENAI_API_KEY": "rehearsal-key-1",
+            "AUTOFIX_MODEL": "openai:rehearsal-scripted",
+            "OPENCODE_URL": self.opencode.url,
+            "OPENCODE_SERVER_PASSWORD": PASSWORD,
+            "OPENCODE_WORKSPACE": str(self.opencode.workspace),
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_API_URL": self.forge,
+            "GITHUB_URL": self.forge,
+        }.items():
+            monkeypatch.setenv(name, value)
+
 
 @pytest.fixture
 def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sides]:
@@ -90,19 +105,9 @@ def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sides]:
         serve(forge.app) as forge_url,
         serve_opencode(tmp_path / "agent", f"{model}/v1") as opencode,
     ):
-        for name, value in {
-            "OPENAI_BASE_URL": f"{model}/v1",
-            "OPENAI_API_KEY": "rehearsal-key-1",
-            "AUTOFIX_MODEL": "openai:rehearsal-scripted",
-            "OPENCODE_URL": opencode.url,
-            "OPENCODE_SERVER_PASSWORD": PASSWORD,
-            "OPENCODE_WORKSPACE": str(opencode.workspace),
-            "GITHUB_TOKEN": TOKEN,
-            "GITHUB_API_URL": forge_url,
-            "GITHUB_URL": forge_url,
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield Sides(model, forge_url, opencode)
+        sides = Sides(model, forge_url, opencode)
+        sides.lead_to(monkeypatch)
+        yield sides
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import http.server
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from autofix.cli import run
 from autofix.models import Window
+from tests.support.railway_server import serve_railway
 from tests.unit.observe.railway_app import RailwayApp, deployment, errors, instance
 
 AT = "2026-03-02T14:30:00Z"
@@ -29,30 +28,12 @@ def app() -> RailwayApp:
 def railway(app: RailwayApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[RailwayApp]:
     """The fake behind a real loopback server, and the settings that lead to it."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = app(httpx.Request("POST", "http://x", content=body))
-            self.send_response(answer.status_code)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/graphql/v2"
-    monkeypatch.setenv("RAILWAY_API_URL", url)
     monkeypatch.setenv("RAILWAY_TOKEN", "secret-railway-token")
     monkeypatch.setenv("RAILWAY_PROJECT_ID", "p1")
     monkeypatch.setenv("RAILWAY_ENVIRONMENT_ID", "e1")
-    yield app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_railway(app) as url:
+        monkeypatch.setenv("RAILWAY_API_URL", f"{url}graphql/v2")
+        yield app
 
 
 def measure(app: RailwayApp, window: Window, **cpu: float) -> None:
