@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from functools import cache
 from importlib.metadata import version
 
 import httpx
@@ -32,5 +34,12 @@ def build_client(
         auth=auth,
         timeout=timeout,
         transport=transport,
+        verify=_trusted(),
         follow_redirects=False,
     )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates of httpx's own choice, read once in a process."""
+    return httpx.create_ssl_context()

@@ -21,6 +21,7 @@ from tasks.detect import detect, remember_incidents
 from tasks.handover import hand_to_context
 from tasks.late import cancel_late_runs
 from tasks.observe import observe_project
+from tasks.options import whole
 from tasks.report import conclude_tick, report_project, report_tick
 
 
@@ -59,11 +60,12 @@ def monitor_project_health(
     cancel_late_runs(datetime.now(UTC))
     span = Window.ending((now or datetime.now(UTC)).replace(microsecond=0), window.length)
     observation = observe_project(span, window.step, services)
+    seen = whole(observation)
     rules = Rules(thresholds=thresholds, overrides=overrides or (), mutes=mutes or ())
-    detection = detect(observation, rules)
-    report_project(observation, detection, thresholds)
-    due = remember_incidents(observation, detection, autonomy=autonomy, caps=caps, force=force)
-    report_tick(observation, detection, due, autonomy)
+    detection = detect(seen, rules)
+    report_project(seen, detection, thresholds)
+    due = remember_incidents(seen, detection, autonomy=autonomy, caps=caps, force=force)
+    report_tick(seen, detection, due, autonomy)
     if due.incidents:
         hand_to_context(due, observation, detection.findings, autonomy=autonomy, caps=caps)
     return conclude_tick(observation, detection, due)

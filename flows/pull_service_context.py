@@ -12,6 +12,7 @@ from autofix.parameters import Autonomy, Caps
 from tasks.handover import hand_to_fix
 from tasks.investigate import pull_context
 from tasks.observe import read_architecture
+from tasks.options import whole
 from tasks.report import conclude_contexts, report_contexts
 
 
@@ -41,9 +42,9 @@ def pull_service_context(
     architecture = read_architecture()
     branches = pull_context.map(
         incidents,
-        unmapped(architecture),
+        unmapped(whole(architecture)),
         unmapped(timedelta(seconds=step_seconds)),
-        unmapped(findings or []),
+        unmapped(whole(findings or [])),
         unmapped(datetime.now(UTC)),
     )
     branches.wait()

@@ -17,6 +17,7 @@ from autofix.parameters import (
 from tasks.detect import VariableIncidentStore
 from tasks.late import cancel_late_runs
 from tasks.observe import read_architecture
+from tasks.options import whole
 from tasks.prune import prune_results
 from tasks.report_verify import conclude_verification, report_history
 from tasks.verify import ask_agent, find_fixes, tend_open, verify
@@ -48,17 +49,17 @@ def verify_fix(
     at = (now or datetime.now(UTC)).replace(microsecond=0)
     rules = Rules(thresholds=thresholds, overrides=overrides or (), mutes=mutes or ())
     architecture = read_architecture()
-    fixes = find_fixes(architecture)
+    fixes = find_fixes(whole(architecture))
     records = VariableIncidentStore().load()
     looks = verify.map(
         fixes.merged,
-        unmapped(architecture),
+        unmapped(whole(architecture)),
         unmapped(window),
         unmapped(rules),
         unmapped(verification),
         unmapped(at),
     )
-    tended = tend_open.map(fixes.open, unmapped(records), unmapped(at))
+    tended = tend_open.map(fixes.open, unmapped(whole(records)), unmapped(at))
     asked = ask_agent.map(tended)
     looks.wait()
     asked.wait()

@@ -19,7 +19,7 @@ from autofix.parameters import ServiceSelection
 from autofix.redact import redact_model, redact_tree, redactor
 from autofix.settings import load_settings
 from tasks.guard import guarded
-from tasks.options import LOOK, PACKED, make_key
+from tasks.options import LOOK, PACKED, make_key, whole
 
 _BASELINE_KEPT = timedelta(hours=2)
 """Longer than the hour for which its key stands, so that a rerun finds it too."""
@@ -76,7 +76,7 @@ def observe_project(
     door = redactor(settings)
     with RailwayClient(settings) as client:
         architecture = redact_model(client.fetch_architecture(), door)
-        state = read_baseline(window, services, architecture, return_state=True)
+        state = read_baseline(window, services, whole(architecture), return_state=True)
         baseline = state.result() if state.is_completed() else None
         observation = observe(client, window, step, services, baseline, architecture)
     return replace(

@@ -7,14 +7,25 @@ comes into effect when the call that blocks returns, so every such call has a ti
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.serializers import CompressedPickleSerializer
 from prefect.tasks import Task, exponential_backoff
+from prefect.utilities.annotations import opaque
 from pydantic import Field
 
 from autofix.errors import AutofixError, RemoteError
+
+T = TypeVar("T")
+
+
+def whole(value: T) -> T:
+    """An argument for a task that Prefect does not look through, field by field, for futures.
+
+    A project of 300 services has 60,000 fields, which took half of a fan-out's time.
+    """
+    return cast("T", opaque(value))
 
 
 def is_retryable(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001

@@ -14,7 +14,8 @@ from autofix.detect.incidents import build_incident
 from autofix.investigate.charts import build_charts
 from autofix.investigate.render import render_verdicts
 from autofix.models import ServiceContext
-from autofix.observe.observation import Observation, summarise
+from autofix.observe.observation import Observation
+from autofix.observe.summary import summarise
 from autofix.parameters import Autonomy, Thresholds
 from autofix.plan.picture import render_chart
 from autofix.redact import redact_tree, redactor
@@ -29,7 +30,7 @@ from autofix.report import (
 )
 from autofix.settings import load_settings
 from autofix.tick import render_tick
-from tasks.artifacts import door, post_markdown
+from tasks.artifacts import post_markdown
 from tasks.detect import Detection, Due
 from tasks.dispatch import Started, action_label, reason_label, tell_monitor, verdict_label
 from tasks.guard import guarded
@@ -113,6 +114,7 @@ def _sampled(observation: Observation) -> list[str]:
 @guarded
 def report_contexts(contexts: Sequence[ServiceContext], autonomy: Autonomy) -> None:
     """The verdict on each affected service with its evidence."""
+    door = redactor(load_settings())
     for context in contexts:
         name = context.incident.service.name
         text = render_context(context, nonce="")

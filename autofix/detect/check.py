@@ -25,9 +25,9 @@ from autofix.observe.observation import (
     describe_too_few,
     read_services,
     select,
-    summarise,
 )
 from autofix.observe.railway import RailwayClient
+from autofix.observe.summary import summarise
 from autofix.parameters import Thresholds
 from autofix.redact import redact_tree, redactor
 from autofix.report import SignalRow, build_signal_rows

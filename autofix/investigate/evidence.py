@@ -29,8 +29,9 @@ from autofix.investigate.sources import (
 )
 from autofix.investigate.status import StatusReader
 from autofix.models import Architecture, EvidenceItem, Finding, Incident, ServiceSummary, Signal
-from autofix.observe.observation import Observation, summarise
+from autofix.observe.observation import Observation
 from autofix.observe.railway import RailwayClient
+from autofix.observe.summary import summarise
 
 FINDINGS, PLATFORM, EARLIER = "findings", "platform", "earlier attempts"
 _ORDER = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from autofix.models import Window
@@ -14,6 +16,8 @@ WIDTH = 24
 """Blocks of a line at most."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
+
+Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,8 @@ def render_series(
     samples: pd.DataFrame, service_id: str, window: Window, lines: tuple[Line, ...] = LINES
 ) -> str:
     """One line for each measurement that has samples; a dot is a gap."""
-    own = samples[samples["service"] == service_id]
-    width = _width(own, window)
-    rendered = (_render_line(own, line, window, width) for line in lines)
+    own = _Own(samples[samples["service"] == service_id], window)
+    rendered = (_render_line(own, line) for line in lines)
     return "\n".join(text for text in rendered if text)
 
 
@@ -70,50 +73,67 @@ def percent_of_limit(samples: pd.DataFrame, service_id: str, line: Line) -> floa
     return 100 * float(usage.mean()) / float(limits.iloc[-1])
 
 
-def _width(own: pd.DataFrame, window: Window) -> int:
+class _Own:
+    """The samples of one service, taken apart once for all lines."""
+
+    def __init__(self, own: pd.DataFrame, window: Window) -> None:
+        at = own["ts"].to_numpy("datetime64[ns]").astype("int64")
+        values = own["value"].to_numpy("float64")
+        codes, names = pd.factorize(own["measurement"])
+        order = np.argsort(at, kind="stable")
+        at, values, codes = at[order], values[order], codes[order]
+        self._points = {
+            str(name): (at[codes == code], values[codes == code]) for code, name in enumerate(names)
+        }
+        classes = [self._points[c][0] for c in STATUS_CLASSES if c in self._points]
+        self._answered = np.unique(np.concatenate(classes)) if classes else at[:0]
+        self._start = pd.Timestamp(window.start).value
+        self._length = pd.Timedelta(window.length).value
+        self.width = _width(np.unique(at), self._length)
+
+    def points(self, line: Line) -> tuple[Numbers, Numbers]:
+        """Nanoseconds and values of one line in order.
+
+        Beside a status class that was measured, one that was not named is a true zero.
+        """
+        at, values = self._points.get(line.measurement, (self._answered[:0], np.empty(0)))
+        if line.measurement in STATUS_CLASSES:
+            filled = np.zeros(len(self._answered))
+            filled[np.searchsorted(self._answered, at)] = values
+            at, values = self._answered, filled
+        return at, values * line.factor
+
+    def limit(self, line: Line) -> float | None:
+        """The newest one, if it is any."""
+        _, limits = self._points.get(line.limit or "", (None, np.empty(0)))
+        return float(limits[-1]) * line.factor if len(limits) and limits[-1] > 0 else None
+
+    def buckets(self, at: Numbers, values: Numbers) -> list[float | None]:
+        """The window in parts, the highest value of each."""
+        part = np.floor((at - self._start) / self._length * self.width)
+        highest = np.full(self.width, -np.inf)
+        np.maximum.at(highest, part.clip(0, self.width - 1).astype(int), values)
+        return [float(v) if np.isfinite(v) else None for v in highest]
+
+
+def _width(times: Numbers, length: int) -> int:
     """Parts of the window, none of them shorter than a step: else each would look like a gap."""
-    times = own["ts"].drop_duplicates().sort_values()
-    step = times.diff().min()
-    if len(times) < 2 or not step or pd.isna(step):  # noqa: PLR2004
-        return WIDTH
-    return max(1, min(WIDTH, int(window.length / step.to_pytimedelta())))
+    return max(1, min(WIDTH, length // int(np.diff(times).min()))) if len(times) > 1 else WIDTH
 
 
-def _render_line(own: pd.DataFrame, line: Line, window: Window, width: int) -> str:
-    points = _points(own, line)
-    values = points["value"]
-    if values.empty or (line.unit == "a step" and not values.any()):
+def _render_line(own: _Own, line: Line) -> str:
+    at, values = own.points(line)
+    if not len(values) or (line.unit == "a step" and not values.any()):
         return ""
-    limits = own.loc[own["measurement"] == line.limit, "value"] * line.factor
-    limit = float(limits.iloc[-1]) if len(limits) and limits.iloc[-1] > 0 else None
-    shown = [_number(v) for v in (values.iloc[0], values.iloc[-1], values.mean(), values.max())]
+    limit, mean, top = own.limit(line), float(values.mean()), float(values.max())
+    first, last, average, maximum = (_number(v) for v in (values[0], values[-1], mean, top))
     text = (
-        f"{line.label:<8} {sparkline(_buckets(points, window, width), limit or float(values.max()))}  "
-        f"{shown[0]} → {shown[1]} {line.unit}, average {shown[2]}, maximum {shown[3]}"
+        f"{line.label:<8} {sparkline(own.buckets(at, values), limit or top)}  "
+        f"{first} → {last} {line.unit}, average {average}, maximum {maximum}"
     )
     if limit is None:
         return text
-    return f"{text}, limit {_number(limit)} ({100 * values.mean() / limit:.0f} % used on average)"
-
-
-def _points(own: pd.DataFrame, line: Line) -> pd.DataFrame:
-    """The samples of one line in order.
-
-    Beside a status class that was measured, one that was not named is a true zero.
-    """
-    points = own[own["measurement"] == line.measurement].set_index("ts")["value"] * line.factor
-    if line.measurement in STATUS_CLASSES:
-        measured = own.loc[own["measurement"].isin(STATUS_CLASSES), "ts"].unique()
-        points = points.reindex(measured, fill_value=0.0)
-    return points.sort_index().rename_axis("ts").reset_index(name="value")
-
-
-def _buckets(points: pd.DataFrame, window: Window, width: int) -> list[float | None]:
-    """The window in parts, the highest value of each."""
-    elapsed = (points["ts"] - pd.Timestamp(window.start)).dt.total_seconds()
-    part = np.floor(elapsed / window.length.total_seconds() * width).clip(0, width - 1).astype(int)
-    highest = points["value"].groupby(part).max()
-    return [float(highest[i]) if i in highest.index else None for i in range(width)]
+    return f"{text}, limit {_number(limit)} ({100 * mean / limit:.0f} % used on average)"
 
 
 def _number(value: float) -> str:

@@ -42,11 +42,11 @@ def read_baseline(
     """
     day = baseline_window(window)
     sampling = _choose(len(architecture.services), day, client)
-    resources = client.submit(client.fetch_resources, day, sampling, errors=True)
+    ids = {s.id for s in services}
+    resources = client.submit(client.fetch_resources, day, sampling, ids, errors=True)
     http = client.fetch_http([s.id for s in services if s.domains], day, sampling.step)
     read = resources.result()
-    ids = {s.id for s in services}
-    rows = [row for row in frames.resource_rows(read.series) if row[1] in ids]
+    rows = frames.resource_rows(read.series)
     for service_id, reading in http.services.items():
         rows += frames.http_rows(service_id, reading)
     if read.errors is not None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,11 +30,13 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 _QUERIES = files("autofix.observe").joinpath("queries")
 
 
+@cache
 def load_query(name: str) -> str:
     """The text of one query file."""
     return _QUERIES.joinpath(f"{name}.graphql").read_text(encoding="utf-8")
 
 
+@cache
 def repeat_query(name: str, count: int) -> str:
     """A query file for this many services: what ends in 0 is repeated under the other numbers."""
     text = re.sub(r"^#.*\n", "", load_query(name), flags=re.MULTILINE)

@@ -12,10 +12,8 @@ from autofix.errors import RailwayError
 from autofix.models import (
     Architecture,
     Deployment,
-    Level,
     Service,
     ServiceKind,
-    ServiceSummary,
     Window,
 )
 from autofix.observe import events, frames
@@ -27,7 +25,6 @@ from autofix.observe.railway import RailwayClient
 from autofix.observe.wire import WireHttp
 from autofix.parameters import ServiceSelection
 
-_MB_PER_GB = 1_000
 _SKEW = timedelta(seconds=30)
 """Clocks may differ by this much before anything is said."""
 
@@ -124,7 +121,8 @@ def read_services(
     if not services:
         empty = frames.validate(frames.build_frame([]))
         return Observation(window, step, architecture, (), empty)
-    resources = client.submit(client.fetch_resources, window, sampling)
+    ids = {s.id for s in services}
+    resources = client.submit(client.fetch_resources, window, sampling, ids)
     counts = client.submit(client.fetch_log_counts, window)
     runs = client.fetch_cron_runs(s.id for s in services if s.cron_schedule)
     http = _read_http(client, architecture, services, window, step)
@@ -135,8 +133,7 @@ def read_services(
         unread = {s.id: str(error) for s in services}
         empty = frames.build_frame([])
         return Observation(window, step, architecture, tuple(services), empty, unknown=unread)
-    ids = {s.id for s in services}
-    rows = [row for row in frames.resource_rows(series) if row[1] in ids]
+    rows = frames.resource_rows(series)
     rows += frames.disk_rows(
         [v for v in volumes if v.service_id in ids],
         rows,
@@ -163,26 +160,6 @@ def read_services(
         unknown=_unmeasured(services, samples, http.services, runs.failed) | dict(http.failed),
         sampled=http.sampled,
         notes=tuple(notes),
-    )
-
-
-def summarise(observation: Observation) -> tuple[ServiceSummary, ...]:
-    """One summary a watched service.
-
-    Percentiles of a window cannot be had from percentiles of its steps. What stands here is their
-    mean weighted by the requests of each step: close to the true one at level traffic, below it
-    when a few steps are far slower than the rest.
-    """
-    wide = observation.samples.pivot_table(
-        index=["service", "ts"], columns="measurement", values="value"
-    )
-    of_service = {
-        str(name): rows.droplevel("service").dropna(axis="columns", how="all")
-        for name, rows in wide.groupby(level="service")
-    }
-    nothing = wide.iloc[:0, :0]
-    return tuple(
-        _summary(s, of_service.get(s.id, nothing), observation) for s in observation.selected
     )
 
 
@@ -283,44 +260,3 @@ def _unmeasured(
 def _why_unmeasured(service: Service) -> str:
     status = service.deployment.status if service.deployment else "missing"
     return f"no CPU, memory or HTTP samples in the window (its deployment is {status})"
-
-
-def _summary(service: Service, wide: pd.DataFrame, observation: Observation) -> ServiceSummary:
-    """Of one row a moment and one column a measurement."""
-    present = [c for c in frames.STATUS_CLASSES if c in wide]
-    requests = wide[present].sum(axis=1, min_count=1) if present else pd.Series(dtype="float64")
-    p50, p95, p99 = (_weighted(wide, name, requests) for name in frames.PERCENTILES)
-    return ServiceSummary(
-        service_id=service.id,
-        window=observation.window,
-        cpu=_level(wide, "CPU_USAGE", "CPU_LIMIT", "vCPU", 1),
-        memory=_level(wide, "MEMORY_USAGE_GB", "MEMORY_LIMIT_GB", "MB", _MB_PER_GB),
-        disk=_level(wide, "DISK_USAGE_GB", "DISK_LIMIT_GB", "MB", _MB_PER_GB),
-        requests=round(float(requests.sum())),
-        status_codes=dict(observation.status_codes.get(service.id, {})),
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
-        restarts=int(wide[frames.RESTARTS].sum()) if frames.RESTARTS in wide else None,
-        unknown=observation.unknown.get(service.id),
-    )
-
-
-def _level(wide: pd.DataFrame, usage: str, limit: str, unit: str, factor: float) -> Level | None:
-    if usage not in wide or wide[usage].notna().sum() == 0:
-        return None
-    top = wide[limit].dropna() if limit in wide else pd.Series(dtype="float64")
-    return Level(
-        average=float(wide[usage].mean()) * factor,
-        maximum=float(wide[usage].max()) * factor,
-        limit=float(top.iloc[-1]) * factor if len(top) and top.iloc[-1] > 0 else None,
-        unit=unit,
-    )
-
-
-def _weighted(wide: pd.DataFrame, name: str, requests: pd.Series) -> float | None:
-    if name not in wide:
-        return None
-    weights = requests.reindex(wide.index).where(wide[name].notna()).fillna(0.0)
-    total = float(weights.sum())
-    return float((wide[name] * weights).sum() / total) if total > 0 else None

@@ -5,7 +5,7 @@ It never writes, and never reads the value of a variable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -158,17 +158,23 @@ class RailwayClient:
         return architecture.model_copy(update={"services": services})
 
     def fetch_resources(
-        self, window: Window, sampling: Sampling, *, errors: bool = False
+        self,
+        window: Window,
+        sampling: Sampling,
+        services: Collection[str],
+        *,
+        errors: bool = False,
     ) -> Resources:
-        """Metrics of every service of the environment, in one request where they fit.
+        """Metrics of services of the environment, in one request where they fit.
 
         Args:
             window: what is looked at.
             sampling: measurements, step, and into how many requests the window is cut.
+            services: ids of those that are kept; Railway answers for all.
             errors: whether the newest error lines are read with it; where that fails, the
                 metrics are read without them.
         """
-        return fetch_resources(self._api, window, sampling, errors=errors)
+        return fetch_resources(self._api, window, sampling, services, errors=errors)
 
     def fetch_http(
         self,

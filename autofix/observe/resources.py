@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,22 +28,35 @@ class Resources:
 
 
 def fetch_resources(
-    api: Api, window: Window, sampling: Sampling, *, errors: bool = False
+    api: Api,
+    window: Window,
+    sampling: Sampling,
+    services: Collection[str],
+    *,
+    errors: bool = False,
 ) -> Resources:
     """What `RailwayClient.fetch_resources` promises."""
     series: list[WireSeries] = []
     found: list[Any] | None = None
     parts = list(sampling.cut(window))
+    wanted = frozenset(services)
     for part in parts:
         with_errors = errors and part is parts[-1]
         data = _ask(api, window, part, sampling, errors=with_errors)
-        series += [parse(WireSeries, s) for name in _GROUPS for s in data.get(name) or []]
+        found_series = (s for name in _GROUPS for s in data.get(name) or [])
+        series += [parse(WireSeries, s) for s in found_series if _is_of(s, wanted)]
         found = data.get("errors") if with_errors else None
     if found is None:
         return Resources(series)
     stamps = [parse(WireStamp, item) for item in found]
     full = len(stamps) >= api.limits.log_rows
     return Resources(series, stamps, min(s.at for s in stamps) if full else None)
+
+
+def _is_of(series: Any, services: Collection[str]) -> bool:
+    """Whether it is about one of these; what has another shape is left for `parse` to name."""
+    tags = series.get("tags") if isinstance(series, Mapping) else None
+    return not isinstance(tags, Mapping) or tags.get("serviceId") in services
 
 
 def _ask(

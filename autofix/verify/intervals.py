@@ -9,11 +9,11 @@ differ surely in at most 5 of 100 cases, also where its noise lasts for minutes.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 CONFIDENCE = 0.975
 BLOCKS = 5
@@ -66,8 +66,8 @@ def frequency(hits: Numbers, seconds: float) -> Estimate | None:
     spread = blocks.var(ddof=1) / blocks.mean() if len(blocks) > 1 and total else 1.0
     factor = max(1.0, float(spread))
     scaled, tail = total / factor, (1 - CONFIDENCE) / 2
-    low = float(stats.chi2.ppf(tail, 2 * scaled)) / 2 if scaled else 0.0
-    high = float(stats.chi2.ppf(1 - tail, 2 * scaled + 2)) / 2
+    low = _chi2(tail, 2 * scaled) / 2 if scaled else 0.0
+    high = _chi2(1 - tail, 2 * scaled + 2) / 2
     return Estimate(total / hours, factor * low / hours, factor * high / hours, len(hits))
 
 
@@ -90,8 +90,27 @@ def slope(values: Numbers, hours: Numbers) -> Estimate | None:
         return None
     y = np.array([block.mean() for block in _cut(values[clean])])
     x = np.array([block.mean() for block in _cut(hours[clean])])
+    from scipy import stats  # noqa: PLC0415 - see `_chi2`
+
     rise, _, low, high = stats.theilslopes(y, x, CONFIDENCE)
     return Estimate(float(rise), float(low), float(high), int(clean.sum()))
+
+
+def _chi2(share: float, freedom: float) -> float:
+    """The quantile of the chi-squared distribution.
+
+    SciPy takes up to a second to import, every flow's process imports this module, and few verify.
+    """
+    from scipy import special  # noqa: PLC0415
+
+    return float(special.chdtri(freedom, 1 - share))
+
+
+def _student(share: float, freedom: int) -> float:
+    """The quantile of Student's distribution."""
+    from scipy import special  # noqa: PLC0415 - see `_chi2`
+
+    return float(special.stdtrit(freedom, share))
 
 
 def _cut(values: Numbers) -> list[Numbers]:
@@ -101,13 +120,13 @@ def _cut(values: Numbers) -> list[Numbers]:
 def _half(means: Numbers) -> float:
     """Half the width of Student's interval of a mean."""
     error = float(means.std(ddof=1)) / math.sqrt(len(means))
-    return error * float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(means) - 1))
+    return error * _student(0.5 + CONFIDENCE / 2, len(means) - 1)
 
 
 def _effective(hits: Numbers, weights: Numbers, rate: float) -> tuple[float, float]:
     """How many independent requests these are worth, and the quantile that goes with it."""
     total = float(weights.sum())
-    normal = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    normal = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
     x = np.array([block.sum() for block in _cut(hits)])
     n = np.array([block.sum() for block in _cut(weights)])
     if not 0 < rate < 1 or len(x) < LEAST_BLOCKS:
@@ -115,7 +134,7 @@ def _effective(hits: Numbers, weights: Numbers, rate: float) -> tuple[float, flo
     blocks = len(x)
     between = float(((x - rate * n) ** 2).sum()) * blocks / (blocks - 1) / total**2
     factor = max(1.0, between / (rate * (1 - rate) / total))
-    student = float(stats.t.ppf(0.5 + CONFIDENCE / 2, blocks - 1))
+    student = _student(0.5 + CONFIDENCE / 2, blocks - 1)
     return total / factor, student if factor > 1 else normal
 
 

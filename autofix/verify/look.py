@@ -10,8 +10,9 @@ import pandas as pd
 
 from autofix.change.memo import IncidentMemo
 from autofix.models import Architecture, Finding, Service, ServiceSummary, Window
-from autofix.observe.observation import Observation, read_services, summarise
+from autofix.observe.observation import Observation, read_services
 from autofix.observe.railway import RailwayClient
+from autofix.observe.summary import summarise
 from autofix.verify.carrier import Carrier
 from autofix.verify.compare import Spans, compare
 from autofix.verify.outcome import Sight

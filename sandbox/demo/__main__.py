@@ -11,7 +11,6 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -35,7 +34,6 @@ MONITOR, PULL, FIX = "monitor_project_health", "pull_service_context", "generate
 def main() -> int:
     """Run the demo; 0 only if all of it was seen to happen."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, _interrupt)
     view = View()
     root = Path(tempfile.mkdtemp(prefix="railway-autofix-"))
     try:
@@ -268,10 +266,6 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     return parser.parse_args()
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, Self
 
 GRACE = 10.0
 """Seconds between asking a process to end and making it."""
@@ -40,6 +41,7 @@ class Processes:
         """Keep each process's output as a file in `logs`."""
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._before: Any = None
         logs.mkdir(parents=True, exist_ok=True)
 
     def start(
@@ -84,7 +86,9 @@ class Processes:
         process.wait()
 
     def __enter__(self) -> Self:
-        """End everything when the block is left."""
+        """End everything when the block is left, also on the way out after SIGTERM."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, _interrupt)
         return self
 
     def __exit__(
@@ -95,6 +99,8 @@ class Processes:
     ) -> None:
         """End everything, the newest first."""
         self.stop()
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
 
     def stop(self) -> None:
         """Ask every process to end, newest first, and make those that do not."""
@@ -113,6 +119,10 @@ class Processes:
         text = (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         lines = text.strip().splitlines()[-8:]
         return ":\n  " + "\n  ".join(lines) if lines else ""
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _end_group(pid: int) -> None:

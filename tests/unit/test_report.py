@@ -20,7 +20,8 @@ from autofix.models import (
     Window,
 )
 from autofix.observe.frames import build_frame
-from autofix.observe.observation import Observation, summarise
+from autofix.observe.observation import Observation
+from autofix.observe.summary import summarise
 from autofix.parameters import Thresholds
 from autofix.report import (
     build_signal_rows,

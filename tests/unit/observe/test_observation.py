@@ -11,7 +11,8 @@ from autofix.errors import RailwayError
 from autofix.models import Window
 from autofix.observe.events import restart_rows
 from autofix.observe.frames import COLUMNS, build_frame, tidy, validate
-from autofix.observe.observation import Observation, observe, summarise
+from autofix.observe.observation import Observation, observe
+from autofix.observe.summary import summarise
 from autofix.observe.wire import LogLine
 from autofix.parameters import ServiceSelection
 from tests.unit.observe.railway_app import RailwayApp, deployment, edges, instance
