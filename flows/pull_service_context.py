@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from prefect import State, flow, unmapped
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from autofix.investigate.grouping import group_by_repository
 from autofix.models import Finding, Incident
@@ -12,11 +13,15 @@ from autofix.parameters import Autonomy, Caps
 from tasks.handover import hand_to_fix
 from tasks.investigate import pull_context
 from tasks.observe import read_architecture
-from tasks.options import whole
+from tasks.options import SIDE_BY_SIDE, whole
 from tasks.report import conclude_contexts, report_contexts
 
 
-@flow(name="pull_service_context", log_prints=True)
+@flow(
+    name="pull_service_context",
+    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),
+    log_prints=True,
+)
 def pull_service_context(
     incidents: list[Incident],
     step_seconds: float,

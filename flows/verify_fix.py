@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from prefect import State, flow, unmapped
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from autofix.parameters import (
     Mute,
@@ -17,13 +18,18 @@ from autofix.parameters import (
 from tasks.detect import VariableIncidentStore
 from tasks.late import cancel_late_runs
 from tasks.observe import read_architecture
-from tasks.options import whole
+from tasks.options import SIDE_BY_SIDE, whole
 from tasks.prune import prune_results
 from tasks.report_verify import conclude_verification, report_history
 from tasks.verify import ask_agent, find_fixes, tend_open, verify
 
 
-@flow(name="verify_fix", flow_run_name="verify merged fixes", log_prints=True)
+@flow(
+    name="verify_fix",
+    flow_run_name="verify merged fixes",
+    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),
+    log_prints=True,
+)
 def verify_fix(
     window: WindowParameters = WindowParameters(),
     thresholds: Thresholds = Thresholds(),

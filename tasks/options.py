@@ -58,6 +58,10 @@ SESSION: dict[str, Any] = REMOTE | {"timeout_seconds": 270 * 60}
 """For an agent's turn: its own supervisor ends it by `Caps.session_minutes`, of which this is above any."""
 
 
+SIDE_BY_SIDE = 8
+"""Branches of a fan-out that go on at the same time; each has a client with threads of its own."""
+
+
 class ZlibPickleSerializer(CompressedPickleSerializer):
     """For frames and bytes: Prefect's own choice, lzma, takes seconds for what zlib packs in a tenth of one.
 

@@ -21,7 +21,7 @@ from autofix.errors import ConfigError, RailwayError
 from autofix.http import build_client
 from autofix.observe.answers import QueryError, Refusal, read_answer
 from autofix.observe.limits import ApiLimits
-from autofix.observe.pace import Pace, read_date
+from autofix.observe.pace import Pace, read_date, share_pace
 from autofix.settings import Settings
 
 # a retry is worth a line in a flow's log; without any log it would go to a person's terminal
@@ -119,7 +119,12 @@ class GraphqlClient:
         self._deadline = deadline
         self._wait = wait
         self._patience = patience
-        self._pace = Pace(limits.requests_per_second, patience)
+        rate = limits.requests_per_second
+        self._pace = (
+            share_pace(self._url, value, rate, patience)
+            if transport is None
+            else Pace(rate, patience)
+        )
         self._lock = threading.Lock()
         self.traffic = Traffic()
         self.server_time: datetime | None = None

@@ -6,8 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 from autofix.errors import RailwayError
+
+_PRO_PER_HOUR, _PRO_PER_SECOND = 10_000, 50.0
+"""Requests that the Pro plan may make, and the larger ones too; the smallest paid plan makes 1,000 and
+10. An answer's headers name the first number."""
 
 
 class Pace:
@@ -28,7 +33,7 @@ class Pace:
             clock: seconds that only grow.
             sleep: waits that many seconds.
         """
-        self._gap = 1 / per_second
+        self._per_second = per_second
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
@@ -48,7 +53,7 @@ class Pace:
                     retry_after=held,
                 )
             start = max(now, self._next, self._held_until)
-            self._next = start + self._gap
+            self._next = start + 1 / self._per_second
         if start > now:
             self._sleep(start - now)
 
@@ -58,16 +63,25 @@ class Pace:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Hold until the reset when an answer says that nothing remains.
+        """Go faster where the plan allows it; hold until the reset when nothing remains.
 
         The reset is a time of the server's clock, so it is compared with the answer's own date.
         """
+        limit = headers.get("X-RateLimit-Limit", "")
+        if limit.isdigit() and int(limit) >= _PRO_PER_HOUR:
+            self._per_second = max(self._per_second, _PRO_PER_SECOND)
         remaining, reset = headers.get("X-RateLimit-Remaining"), headers.get("X-RateLimit-Reset")
         date = read_date(headers)
         if remaining is None or reset is None or date is None or not reset.isdigit():
             return
         if remaining.strip() == "0" and int(reset) > date:
             self.hold(int(reset) - date)
+
+
+@cache
+def share_pace(url: str, token: str, per_second: float, patience: float) -> Pace:  # noqa: ARG001
+    """The pace of all clients of this process that use the same token at the same address."""
+    return Pace(per_second, patience)
 
 
 def read_date(headers: Mapping[str, str]) -> float | None:

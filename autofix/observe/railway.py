@@ -170,7 +170,7 @@ class RailwayClient:
         Args:
             window: what is looked at.
             sampling: measurements, step, and into how many requests the window is cut.
-            services: ids of those that are kept; Railway answers for all.
+            services: ids of those that are kept; Railway answers for one or for all.
             errors: whether the newest error lines are read with it; where that fails, the
                 metrics are read without them.
         """

@@ -42,7 +42,7 @@ def fetch_resources(
     wanted = frozenset(services)
     for part in parts:
         with_errors = errors and part is parts[-1]
-        data = _ask(api, window, part, sampling, errors=with_errors)
+        data = _ask(api, window, part, sampling, wanted, errors=with_errors)
         found_series = (s for name in _GROUPS for s in data.get(name) or [])
         series += [parse(WireSeries, s) for s in found_series if _is_of(s, wanted)]
         found = data.get("errors") if with_errors else None
@@ -60,11 +60,18 @@ def _is_of(series: Any, services: Collection[str]) -> bool:
 
 
 def _ask(
-    api: Api, window: Window, part: Window, sampling: Sampling, *, errors: bool
+    api: Api,
+    window: Window,
+    part: Window,
+    sampling: Sampling,
+    services: Collection[str],
+    *,
+    errors: bool,
 ) -> dict[str, Any]:
     variables: dict[str, Any] = {
         "projectId": api.project,
         "environmentId": api.environment,
+        "serviceId": next(iter(services)) if len(services) == 1 else None,
         "start": render_time(part.start),
         "end": render_time(part.end),
         "step": render_seconds(sampling.step),

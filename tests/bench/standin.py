@@ -71,6 +71,8 @@ class StandIn:
         answer: dict[str, Any] = {}
         for group, measurements in GROUPS.items():
             owners = self.ids[:VOLUMES] if group == "disk" else self.ids
+            one = variables["serviceId"]
+            owners = [s for s in owners if one in {None, s}]
             if variables[group]:
                 answer[group] = [self._series(m, s, times) for m in measurements for s in owners]
         if variables["errors"]:
@@ -235,6 +237,7 @@ def main() -> None:
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-RateLimit-Limit", "10000")  # nobody has 300 services on less
             self.end_headers()
             self.wfile.write(body)
 

@@ -5,7 +5,7 @@ from email.utils import formatdate
 import pytest
 
 from autofix.errors import RailwayError
-from autofix.observe.pace import Pace
+from autofix.observe.pace import Pace, share_pace
 
 
 class Time:
@@ -39,6 +39,24 @@ def test_requests_are_spread_evenly(time: Time, pace: Pace) -> None:
     time.sleep(5)
     pace.wait()
     assert time.now == pytest.approx(1_006), "no wait after a pause"
+
+
+@pytest.mark.parametrize(("per_hour", "seconds"), [("1000", 5.0), ("10000", 1.0), ("soon", 5.0)])
+def test_the_plan_that_an_answer_names_sets_the_rate(
+    time: Time, pace: Pace, per_hour: str, seconds: float
+) -> None:
+    """Fifty a second on the plans that have them, ten on any other."""
+    pace.note({"X-RateLimit-Limit": per_hour})
+    for _ in range(51):
+        pace.wait()
+    assert time.now == pytest.approx(1_000 + seconds)
+
+
+def test_clients_with_the_same_token_share_their_pace() -> None:
+    """Each task has a client of its own, and the limit is the token's."""
+    one, same = (share_pace("https://a.test", "token", 10, 60) for _ in range(2))
+    assert one is same
+    assert one is not share_pace("https://a.test", "other", 10, 60)
 
 
 def test_a_hold_is_for_everybody(time: Time, pace: Pace) -> None:
