@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from prefect import State, flow, unmapped
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from autofix.investigate.grouping import group_by_repository
 from autofix.models import Finding, Incident
@@ -19,7 +18,7 @@ from tasks.report import conclude_contexts, report_contexts
 
 @flow(
     name="pull_service_context",
-    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),
+    task_runner=SIDE_BY_SIDE,
     log_prints=True,
 )
 def pull_service_context(

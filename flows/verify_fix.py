@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from prefect import State, flow, unmapped
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from autofix.parameters import (
     Mute,
@@ -27,7 +26,7 @@ from tasks.verify import ask_agent, find_fixes, tend_open, verify
 @flow(
     name="verify_fix",
     flow_run_name="verify merged fixes",
-    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),
+    task_runner=SIDE_BY_SIDE,
     log_prints=True,
 )
 def verify_fix(

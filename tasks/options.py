@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.serializers import CompressedPickleSerializer
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task, exponential_backoff
 from prefect.utilities.annotations import opaque
 from pydantic import Field
@@ -58,7 +59,7 @@ SESSION: dict[str, Any] = REMOTE | {"timeout_seconds": 270 * 60}
 """For an agent's turn: its own supervisor ends it by `Caps.session_minutes`, of which this is above any."""
 
 
-SIDE_BY_SIDE = 8
+SIDE_BY_SIDE: Any = ThreadPoolTaskRunner(max_workers=8)
 """Branches of a fan-out that go on at the same time; each has a client with threads of its own."""
 
 
