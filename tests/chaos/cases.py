@@ -1,7 +1,7 @@
 """One case: victims at points, then reruns until the incident ends in its pull request.
 
-A case may kill once in each flow: the flows are separate runs, so each kill is a case of its own that
-shares a world with the others.
+A case may kill once in each flow, and twice in the one with the most points, early and late: each kill
+is followed by a rerun of its own, and they share a world to share its time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Case:
     """Who dies where."""
 
     points: tuple[str, ...]
-    """At most one in each flow."""
+    """In the order in which they are reached."""
     victim: str = "flow"
     by_person: bool = False
     """Whether a person retries the runs, or the schedule's next tick finds them."""
@@ -113,8 +113,9 @@ def choose(points: Sequence[str], limit: int | None = None) -> list[Case]:
         points: of an undisturbed incident.
         limit: at most so many, spread over all of them.
     """
-    by_flow = [distinct(points, flow) for flow in FLOWS[:3]]
-    rows = zip_longest(*by_flow)
+    monitor, pull, fix = (distinct(points, flow) for flow in FLOWS[:3])
+    middle = (len(fix) + 1) // 2
+    rows = zip_longest(monitor, pull, fix[:middle], fix[middle:])
     cases = [
         Case(tuple(p for p in row if p is not None), by_person=bool(i % 2))
         for i, row in enumerate(rows)

@@ -24,7 +24,7 @@ HOOK = Path(__file__).parent / "hook"
 FLOWS = ("monitor_project_health", "pull_service_context", "generate_fix", "verify_fix")
 WINDOW: dict[str, float] = {"minutes": 1, "step_seconds": 5}
 WARM_UP_SECONDS = 6
-CASE_SECONDS = 300
+CASE_SECONDS = 480
 """How long one incident may take to its pull request, kills and reruns included."""
 TICK_SECONDS = 2
 """How often the schedule ticks while a case goes on."""
