@@ -12,7 +12,7 @@ from sandbox.demo.processes import Processes
 from sandbox.demo.stack import Stack
 from sandbox.demo.world import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.world, pytest.mark.timeout(500)]
 
 HEALTHY = "billing-api"
 WINDOW = {"minutes": 1.5, "step_seconds": 5}

@@ -12,7 +12,7 @@ from sandbox.demo.processes import Processes
 from tests.chaos.cases import GAP, Case, judge, run_case
 from tests.chaos.line import Counts, Line
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.world, pytest.mark.timeout(900)]
 WARM_SECONDS = 60
 KILLS = (
     # each is after an effect and before it is written down

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.e2e, pytest.mark.world, pytest.mark.timeout(700)]
 
 
 def _environment(tmp_path: Path, **more: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WARM_UP_SECONDS = 100
 WINDOW_SECONDS = 90
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.world, pytest.mark.timeout(200)]
 
 RESOURCES = """
 query ($environment: String!, $start: DateTime!, $end: DateTime!) {
