@@ -33,6 +33,7 @@ def main(ctx=None):
         start="/app/container/run.sh server",
         healthcheck="/api/health",
         env={"PORT": "4200", "PREFECT_SERVER_DATABASE_CONNECTION_URL": DATABASE},
+        volumeMounts={"/data": volume("server-home")},
     )
     agent = service(
         "agent",

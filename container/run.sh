@@ -27,6 +27,8 @@ case "${1:-}" in
     # a month of runs is kept; Prefect itself would keep them for ever
     export PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED="${PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED:-events,flow_runs}"
     export PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD="${PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD:-2592000}"
+    # held by a file: a server that forgets who holds a repository's only slot never gives it away again
+    export PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="${PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE:-prefect.server.concurrency.lease_storage.filesystem}"
     # all addresses, IPv6 included: private networks are IPv6 in places
     exec prefect server start --host "${SERVER_HOST:-::}" --port "${PORT:-4200}"
     ;;

@@ -108,6 +108,10 @@ def build_environment() -> dict[str, str]:
         # a month of runs is kept; Prefect itself would keep them for ever
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",
+        # a server that forgets who holds a repository's only slot never gives it away again
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
         "DO_NOT_TRACK": "1",
         "AUTOFIX_DIR": str(ROOT),
         "OPENCODE_URL": f"http://127.0.0.1:{agent}",

@@ -19,6 +19,8 @@ from sandbox.demo.processes import DemoError, Processes, free_port
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SCHEDULED = ("monitor_project_health", "verify_fix")
+_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Who holds which slot has to outlive the server, whose slots do."""
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "OPENCODE_BIN")
 
 
@@ -218,6 +220,7 @@ class Stack:
             "PREFECT_HOME": str(self.root / "prefect"),
             "PREFECT_API_URL": f"{self.prefect_url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
             "DO_NOT_TRACK": "1",
             "AUTOFIX_DIR": str(PROJECT),
         }

@@ -38,7 +38,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="autofix-chaos-") as folder,
         Processes(Path(folder) / "logs") as processes,
     ):
-        line = Line(Path(folder), processes)
+        line = Line(Path(folder), processes, hurried=True)
         try:
             time.sleep(WARM_SECONDS)
             undisturbed, outcomes = _run(line, chosen.limit, chosen.only)

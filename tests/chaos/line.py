@@ -17,6 +17,7 @@ from sandbox.demo.prefect_api import FINAL
 from sandbox.demo.processes import Processes
 from sandbox.demo.stack import Stack
 from sandbox.demo.world import World
+from tests.chaos import KILLED
 
 SERVICE = "billing-api"
 REPOSITORY = f"acme/{SERVICE}"
@@ -47,13 +48,25 @@ class Counts:
 class Line:
     """Everything running, with points in every process that runs a flow."""
 
-    def __init__(self, root: Path, processes: Processes) -> None:
-        """Start all of it; the other sick services are deployed without their fault."""
+    def __init__(self, root: Path, processes: Processes, *, hurried: bool = False) -> None:
+        """Start all of it; the other sick services are deployed without their fault.
+
+        Args:
+            root: an empty folder.
+            processes: starts and ends them.
+            hurried: whether what a killed process held is given away at once, and not after the
+                minute that it takes otherwise.
+        """
         self.root = root
         self.chaos = root / "chaos"
         self.chaos.mkdir()
         self.processes = processes
-        self.stack = Stack(root, processes, healthy=("catalog-api", "orders-web"))
+        self.stack = Stack(
+            root,
+            processes,
+            healthy=("catalog-api", "orders-web"),
+            server=self._server() if hurried else None,
+        )
         self.stack.start_base()
         self.model = self.stack.model()
         self.stack.start_agent(self.model)
@@ -185,6 +198,8 @@ class Line:
     def kill(self, name: str) -> None:
         """kill -9 one of the long-running processes, with all it started."""
         self.processes.kill(name)
+        if name == "prefect-worker":
+            (self.chaos / KILLED).touch()
 
     def revive(self, name: str) -> None:
         """Start it again as it was."""
@@ -208,6 +223,14 @@ class Line:
             self._http.delete(f"{self.stack.world['addresses'][name]}/_sandbox/faults")
 
     # ---------------------------------------------------------------- inside
+
+    def _server(self) -> dict[str, str]:
+        return {
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "tests.chaos.leases",
+            "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "1",
+            "PREFECT_SERVER_CONCURRENCY_MAXIMUM_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
+            "CHAOS_DIR": str(self.chaos),
+        }
 
     def _push_commit(self) -> None:
         """A commit that changes nothing that runs, and its deployment: a new fingerprint."""
