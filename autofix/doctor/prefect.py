@@ -14,6 +14,8 @@ from autofix.http import build_client
 
 POOL = "autofix"
 FLOWS = ("monitor_project_health", "pull_service_context", "generate_fix", "verify_fix")
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Prefect's own default keeps them in memory, and the slots that they stand for in its database."""
 _ALIVE = timedelta(seconds=90)
 _DEPLOY = "run `python -m flows.deploy` with PREFECT_API_URL set"
 
@@ -42,10 +44,27 @@ def check_prefect(
         ) as client:
             version = _call(client, "GET", "/admin/version", missing="unknown")
             yield passed("Prefect server", f"version {version} at {url}")
+            yield from _leases(client)
             yield from _pool(client, now)
             yield from _deployments(client)
 
     return list(guarded("Prefect server", todo, look))
+
+
+def _leases(client: httpx.Client) -> Iterable[Check]:
+    """Whether a restart of the server forgets who holds a slot; Prefect Cloud does not say."""
+    found = _call(client, "GET", "/admin/settings", missing=None)
+    if not isinstance(found, Mapping):
+        return
+    storage = str(((found.get("server") or {}).get("concurrency") or {}).get("lease_storage", ""))
+    if storage.endswith(".memory"):
+        yield failed(
+            "Slots",
+            "who holds one is lost when the server restarts, and the slot is never free again",
+            f"start the server with PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={LEASES}",
+        )
+    elif storage:
+        yield passed("Slots", "who holds one is kept when the server restarts")
 
 
 def _pool(client: httpx.Client, now: datetime) -> Iterable[Check]:

@@ -42,6 +42,9 @@ def main() -> int:
         try:
             time.sleep(WARM_SECONDS)
             undisturbed, outcomes = _run(line, chosen.limit, chosen.only)
+        except KeyboardInterrupt:
+            print("interrupted; everything that was started has been ended", file=sys.stderr)
+            return 130
         finally:
             line.close()
     failed = [outcome for outcome in outcomes if outcome.problems]

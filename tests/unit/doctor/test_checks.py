@@ -12,7 +12,7 @@ import pytest
 from autofix.doctor.agent import check_agent
 from autofix.doctor.doctor import render_json
 from autofix.doctor.forge import ProbeClient, check_forge
-from autofix.doctor.prefect import FLOWS, check_prefect
+from autofix.doctor.prefect import FLOWS, LEASES, check_prefect
 from autofix.doctor.railway import check_clock
 from autofix.doctor.storage import check_storage
 from autofix.settings import Settings
@@ -122,6 +122,10 @@ def _prefect(**state: Any) -> list[Any]:
         path = request.url.path.removeprefix("/api")
         if path == "/admin/version":
             return httpx.Response(200, json="3.8.8")
+        if path == "/admin/settings":
+            leases = state.get("leases")
+            found = {"server": {"concurrency": {"lease_storage": leases}}}
+            return httpx.Response(200 if leases else 404, json=found)
         if path == "/work_pools/autofix":
             return httpx.Response(200 if state.get("pool", True) else 404, json={})
         if path.endswith("/workers/filter"):
@@ -144,6 +148,19 @@ def test_a_server_with_a_worker_and_four_deployments_is_right() -> None:
         deployments={flow: [{"paused": False, "schedules": schedules}] for flow in FLOWS},
     )
     assert [check.ok for check in checks] == [True] * 6
+
+
+@pytest.mark.parametrize(
+    ("leases", "ok"),
+    [("prefect.server.concurrency.lease_storage.memory", False), (LEASES, True), (None, None)],
+)
+def test_a_server_that_forgets_who_holds_a_slot_is_named(
+    leases: str | None, ok: bool | None
+) -> None:
+    """A restart in the middle of a fix would take the repository's only slot for ever."""
+    found = {check.name: check for check in _prefect(leases=leases)}.get("Slots")
+    assert (found.ok if found else None) is ok
+    assert ok is not False or (found and LEASES in found.todo)
 
 
 def test_a_worker_that_is_silent_and_deployments_that_are_missing_or_paused_are_named() -> None:
