@@ -1,5 +1,7 @@
 """A tick of a large environment against a stand-in with a slow line: requests, bytes, cost.
 
+What is seen and what is judged stand on lines of their own.
+
 ``python -m tests.bench.observe`` prints the lines and fails when a bound is broken.
 """
 
@@ -13,13 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from autofix.detect.findings import judge_observation
 from autofix.models import Window
 from autofix.observe.baseline import read_baseline
-from autofix.observe.limits import ApiLimits
-from autofix.observe.observation import observe
+from autofix.observe.observation import Observation, observe
 from autofix.observe.railway import RailwayClient
-from autofix.parameters import ServiceSelection
+from autofix.parameters import Rules, ServiceSelection, Thresholds
 from autofix.settings import Settings
+from tests.bench.tick import raise_levels
 
 SERVICES, DELAY_MS = 300, 50
 MAX_REQUESTS, MAX_BYTES = 35, 8_000_000
@@ -42,7 +45,7 @@ def stand_in(services: int, delay_ms: float) -> Iterator[str]:
             process.wait(timeout=10)
 
 
-def open_client(url: str, per_second: float) -> RailwayClient:
+def open_client(url: str) -> RailwayClient:
     settings = Settings(
         _env_file=None,
         railway_token="token",
@@ -50,13 +53,13 @@ def open_client(url: str, per_second: float) -> RailwayClient:
         railway_environment_id="e",
         railway_api_url=url,
     )
-    return RailwayClient(settings, limits=ApiLimits(requests_per_second=per_second))
+    return RailwayClient(settings)
 
 
-def bench(url: str, per_second: float, *, baseline: bool) -> str:
-    """One tick; its line. AssertionError when it asks or reads more than it may."""
+def bench(url: str, *, baseline: bool) -> Observation:
+    """Look once, and print the line. AssertionError when it asks or reads more than it may."""
     before, wall, cpu = _peak_mb(), time.perf_counter(), time.process_time()
-    with open_client(url, per_second) as client:
+    with open_client(url) as client:
         architecture = client.fetch_architecture()
         day = None
         if baseline:
@@ -69,11 +72,23 @@ def bench(url: str, per_second: float, *, baseline: bool) -> str:
     assert traffic.requests <= allowed, traffic
     assert baseline or traffic.read_bytes <= MAX_BYTES, traffic
     what = "with its baseline" if baseline else "baseline cached"
-    return (
-        f"observe {SERVICES} services, {what}, {per_second:g} requests/s, {DELAY_MS} ms: "
+    print(
+        f"observe {SERVICES} services, {what}, {DELAY_MS} ms: "
         f"{traffic.requests} requests, {traffic.read_bytes / 1e6:.1f} MB, "
         f"{len(observation.samples):,} samples of {observation.step.total_seconds():g} s, "
         f"wall {wall:.2f} s, CPU {cpu:.2f} s, "
+        f"peak {_peak_mb():.0f} MB (+{_peak_mb() - before:.0f} MB)"
+    )
+    return observation
+
+
+def judge(observation: Observation, rules: Rules) -> None:
+    """Detect in what was seen, and print the line."""
+    before, wall, cpu = _peak_mb(), time.perf_counter(), time.process_time()
+    findings = judge_observation(observation, rules)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(
+        f"detect {SERVICES} services: {len(findings)} findings, wall {wall:.2f} s, CPU {cpu:.2f} s, "
         f"peak {_peak_mb():.0f} MB (+{_peak_mb() - before:.0f} MB)"
     )
 
@@ -84,8 +99,10 @@ def _peak_mb() -> float:
 
 def main() -> None:
     with stand_in(SERVICES, DELAY_MS) as url:
-        for per_second, baseline in ((10, False), (50, False), (50, True)):
-            print(bench(url, per_second, baseline=baseline))
+        for baseline in (False, True):
+            observation = bench(url, baseline=baseline)
+    judge(observation, Rules(thresholds=Thresholds(**raise_levels())))
+    judge(observation, Rules())
 
 
 if __name__ == "__main__":
