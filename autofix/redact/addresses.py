@@ -10,9 +10,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
-from autofix.redact.spans import Span, one_of, rx
+from autofix.redact.spans import Match, Span, one_of, rx
 
 _LETTER = r"a-zA-Z0-9\x{c0}-\x{24f}\x{370}-\x{1fff}\x{3040}-\x{ffdc}"
 _EMAIL = rx(
@@ -91,25 +90,25 @@ def find_emails(data: bytes) -> Iterator[Span]:
             yield Span(start, match.end(), "email", plain.lower().replace(b"%2b", b"+"))
 
 
-def _is_account(data: bytes, start: int, match: Any) -> bool:
+def _is_account(data: bytes, start: int, match: Match) -> bool:
     """Whether this is who logs in on a host, not whom one writes to."""
     local, end = data[start : match.start(1)], match.end()
     return (
         local in _ACCOUNTS
-        or _USERINFO.search(_before(data, start)) is not None
-        or _REMOTE.match(data, end) is not None
+        or _USERINFO.find(_before(data, start))[0] >= 0
+        or _REMOTE.end(data, end) >= 0
     )
 
 
 def find_addresses(data: bytes) -> Iterator[Span]:
     """Network addresses of clients."""
-    for match in _IPV4.finditer(data) if data.count(b".") >= 3 else ():  # noqa: PLR2004
-        if is_client(match[0]) and not _is_machine(data, match.start(), match.end()):
-            yield Span(match.start(), match.end(), "ip-address")
-    for match in _IPV6.finditer(data) if data.count(b":") >= 3 else ():  # noqa: PLR2004
-        text = match[0].rstrip(b":")
-        if is_client(text) and not _is_machine(data, match.start(), match.start() + len(text)):
-            yield Span(match.start(), match.start() + len(text), "ip-address")
+    for start, end in _IPV4.places(data) if data.count(b".") >= 3 else ():  # noqa: PLR2004
+        if is_client(data[start:end]) and not _is_machine(data, start, end):
+            yield Span(start, end, "ip-address")
+    for start, end in _IPV6.places(data) if data.count(b":") >= 3 else ():  # noqa: PLR2004
+        text = data[start:end].rstrip(b":")
+        if is_client(text) and not _is_machine(data, start, start + len(text)):
+            yield Span(start, start + len(text), "ip-address")
 
 
 @lru_cache(maxsize=4096)
@@ -144,9 +143,7 @@ _INNER = tuple(
 
 
 def _is_machine(data: bytes, start: int, end: int) -> bool:
-    return (
-        _GOES_ON.match(data, end) is not None or _NO_CLIENT.search(_before(data, start)) is not None
-    )
+    return _GOES_ON.end(data, end) >= 0 or _NO_CLIENT.find(_before(data, start))[0] >= 0
 
 
 def _before(data: bytes, at: int) -> bytes:

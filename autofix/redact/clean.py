@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from autofix.redact.spans import rx
+from autofix.redact.spans import Pattern, has_any, rx
 from autofix.redact.tags import MARKER
 
 LINE_CAP = 4_000
@@ -13,12 +11,18 @@ _NOTE_ROOM = 40
 _TOKEN_ROOM = 1_500
 """A cut goes back to the last blank or quote, as far as this; a word longer than that is no word."""
 
-_ESCAPES = rx(
-    # OSC and its kin with their text, CSI with its numbers, and the plain character set;
-    # of any other only the escape itself goes, lest it takes a letter of a secret along
-    r"(?:\x1b[\]PX^_]|\x{9d}|\x{90})[^\x07\x1b\x{9c}\n]{0,1000}(?:\x07|\x1b\\|\x{9c})"
-    r"|(?:\x1b\[|\x{9b})(?:[0-9;:]{1,100}[mKJHfABCDG]|\?[0-9;]{1,20}[hl]|[mKHJ])|\x1b\(B"
+_SEQUENCES = (
+    # CSI with its numbers, and the plain character set; of any other escape only itself goes, lest
+    # it takes a letter of a secret along
+    r"(?:\x1b\[|\x{9b})(?:[0-9;:]{1,100}[mKJHfABCDG]|\?[0-9;]{1,20}[hl]|[mKHJ])|\x1b\(B"
 )
+_ESCAPES = rx(_SEQUENCES)
+_TITLED_ESCAPES = rx(
+    # OSC and its kin with their text as well: counting it makes re2 slow
+    r"(?:\x1b[\]PX^_]|\x{9d}|\x{90})[^\x07\x1b\x{9c}\n]{0,1000}(?:\x07|\x1b\\|\x{9c})"
+    rf"|{_SEQUENCES}"
+)
+_TITLES = (b"\x1b]", b"\x1bP", b"\x1bX", b"\x1b^", b"\x1b_", b"\xc2\x9d", b"\xc2\x90")
 _BREAKS = rx(r"\r\n?|[\x{2028}\x{2029}\x{85}]")
 _BLANKS = rx(r"[\x0b\x0c]")
 _HIDDEN = rx(
@@ -29,7 +33,7 @@ _HIDDEN = rx(
     r"\x{ffa0}\x{fff9}-\x{fffb}\x{fe00}-\x{fe0d}\x{1bca0}-\x{1bca3}\x{1d173}-\x{1d17a}"
     r"\x{e0000}-\x{e0fff}]"
 )
-_ODD = rx(r"[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x7f]")
+_ODD = rx(r"[\x00-\x08\x0b-\x1f\x7f]")
 _STRONG = rx(r"""[\s"'`][^\s"'`]*\z""")
 _WEAK = rx(r"[,;&{}\[\]()|<>][^,;&{}\[\]()|<>]*\z")
 
@@ -52,15 +56,20 @@ def visible(text: str) -> str:
 
 def strip_hidden(data: bytes) -> bytes:
     """The text without escape sequences, control, bidi, zero-width and tag characters."""
-    if _ODD.search(data) is None:
+    if data.isascii() and _ODD.find(data)[0] < 0:
         return data
-    data = _drop(_ESCAPES, data)
+    data = _drop(_TITLED_ESCAPES if has_any(data, *_TITLES) else _ESCAPES, data)
     data = _drop(_BLANKS, _drop(_BREAKS, data, b"\n"), b" ")
     return _drop(_HIDDEN, data)
 
 
-def _drop(pattern: Any, data: bytes, by: bytes = b"") -> bytes:
-    return bytes(pattern.sub(lambda _: by, data))
+def _drop(pattern: Pattern, data: bytes, by: bytes = b"") -> bytes:
+    parts: list[bytes] = []
+    kept = 0
+    for start, end in pattern.places(data):
+        parts += (data[kept:start], by)
+        kept = end
+    return b"".join([*parts, data[kept:]]) if parts else data
 
 
 def cut(text: str, cap: int) -> str:
@@ -91,11 +100,13 @@ def _cap(line: str) -> str:
 
 
 def _counted(line: str) -> int:
-    markers: list[int] = [match.end() - match.start() for match in MARKER.finditer(line)]
+    data = line.encode()
+    markers = [len(data[start:end].decode()) for start, end in MARKER.places(data)]
     return len(line) - sum(markers) + len(markers)
 
 
-def _last(pattern: Any, text: str) -> int:
+def _last(pattern: Pattern, text: str) -> int:
     """Where the last match begins, 0 without one."""
-    match = pattern.search(text)
-    return int(match.start()) if match else 0
+    data = text.encode("utf-8", "replace")
+    start, _ = pattern.find(data)
+    return len(data[:start].decode()) if start > 0 else 0

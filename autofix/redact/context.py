@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
 
 from autofix.redact.addresses import is_client
 from autofix.redact.headers import is_basic, read_authorization, read_cookies
-from autofix.redact.joints import MAYBE, PART, QUOTED, fits, joins, read_form
+from autofix.redact.joints import JOINT, MAYBE, PART, Named, fits, joins, read_form, read_joint
 from autofix.redact.keys import Grade, Key, read_key
-from autofix.redact.reading import QUOTE, Value, read_values
-from autofix.redact.spans import Span, has_any, one_of, rx
-from autofix.redact.values import (
-    is_secret,
-)
+from autofix.redact.reading import QUOTE, QUOTES, Value, read_values
+from autofix.redact.spans import Span, has_any, one_of, rx, simple
+from autofix.redact.values import is_secret
 
 _CORE = one_of(
     "pass", "pwd", "psw", "kennwort", "contrasena", "senha", r"\bpw", "_pw", "secret", "token",
@@ -23,10 +21,11 @@ _CORE = one_of(
     "social", "passport", "iban", "dob", "birth", "card", "ccnumber", "credit", "nino", "national",
     "tax", "account", "licen", "insurance", "saml", "assertion", "ip", "addr", "forwarded", "xff",
 )  # fmt: skip
-_NAMED = rx(
-    rf"(?i)([a-z0-9_.$\-]*{_CORE}[a-z0-9_.$\-]*)"
-    rf"((?:{QUOTE}|[\])}}]|%5d)*[ \t]*)(=>[\s\x02]*|->|→|\\+u2192|(?:[.?+|:]{{1,3}})?={{1,3}}|:|%3[ad](?:%20|\+)*|>[\s\x02]*|;s:[0-9]{{1,4}}:|[,|(])[ \t]*"
-)
+_NAMED = rx(rf"(?i)[a-z0-9_.$\-]*{_CORE}[a-z0-9_.$\-]*{JOINT}", groups=False)
+_NAME = simple(r"(?:[A-Za-z0-9_.$\-]|\xc5\xbf|\xe2\x84\xaa)+")
+"""The name in it; re2 takes two more letters for an s and a k."""
+_DONE = simple(r"\x01+")
+_ENDS_VALUE = b" \t\n\f\r\x02<"
 _PAIRED = rx(
     rf"(?i)([a-z0-9_.\-]*{_CORE}[a-z0-9_.\-]*)(?:{QUOTE}?[\s\x02,]+(?:-{{1,2}}[ ]*)?{QUOTE}?"
     rf"(?:value|val|content|defaultvalue){QUOTE}?[ \t]*(?:=>|[=: ])[ \t]*"
@@ -61,26 +60,46 @@ def find_named(data: bytes) -> Iterator[Span]:
     for words, pattern in _OTHERS:
         for match in pattern.finditer(data) if has_any(data, *words) else ():
             key = read_key(match[1].decode())
-            if key is not None and (pattern is not _TYPED or PART.match(data, match.end())):
+            if key is not None and (pattern is not _TYPED or PART.end(data, match.end()) >= 0):
                 form = b"," if pattern is _TYPED else b"="
                 yield from _judge(data, key, match.end(), form=form)
 
 
 def _joined(data: bytes) -> Iterator[Span]:
     covered = 0
-    for match in _NAMED.finditer(data):
-        if match.end() <= covered:
+    for start, end in _NAMED.places(data):
+        if end <= covered:
             continue  # within a value that goes as a whole
-        key = read_key(match[1].decode())
-        if key is None or (key.grade is Grade.random and not _LONG.match(data, match.end())):
+        name = _NAME.match(data, start)[0]
+        key = _read_name(name)
+        if key is None or _is_done(data, end, key):
             continue
-        if not joins(data, match, key):
+        if key.grade is Grade.random and _LONG.end(data, end) < 0:
             continue
-        in_url = match.start() > 0 and data[match.start() - 1 : match.start()] in b"?&#"
-        form = read_form(data, match)
-        for span in _judge(data, _sure(key, match), match.end(), in_url=in_url, form=form):
+        named = Named(start, name, read_joint(data[start + len(name) : end]), end)
+        if not joins(data, named, key):
+            continue
+        in_url = start > 0 and data[start - 1 : start] in b"?&#"
+        form = read_form(data, named)
+        for span in _judge(data, _sure(key, named), end, in_url=in_url, form=form):
             covered = max(covered, span.end)
             yield span
+
+
+@lru_cache(maxsize=4096)
+def _read_name(name: bytes) -> Key | None:
+    return read_key(name.decode())
+
+
+def _is_done(data: bytes, at: int, key: Key) -> bool:
+    """Whether all of the value was redacted before."""
+    quote = data[at : at + 1]
+    quoted = quote in QUOTES
+    filled = _DONE.match(data, at + quoted)
+    if filled is None or key.grade is Grade.scheme:
+        return False
+    behind = data[filled.end() : filled.end() + 1]
+    return behind == quote if quoted else behind in _ENDS_VALUE
 
 
 def find_flags(data: bytes) -> Iterator[Span]:
@@ -97,10 +116,9 @@ def find_flags(data: bytes) -> Iterator[Span]:
                 yield Span(found.start, found.end, key.kind)
 
 
-def _sure(key: Key, match: Any) -> Key:
+def _sure(key: Key, named: Named) -> Key:
     """A ``"pass"`` in quotes is a password; without them it may count passed tests."""
-    quoted = QUOTED.search(match[2]) is not None
-    return Key(key.kind, Grade.any) if quoted and key == MAYBE else key
+    return Key(key.kind, Grade.any) if named.joint.quoted and key == MAYBE else key
 
 
 def _judge(
@@ -130,6 +148,6 @@ def _judge_value(data: bytes, key: Key, value: Value, form: bytes) -> Iterator[S
 
 
 def _addresses(text: bytes, at: int) -> Iterator[Span]:
-    for match in _ADDRESS.finditer(text):
-        if is_client(match[0], named=True):
-            yield Span(at + match.start(), at + match.end(), "ip-address")
+    for start, end in _ADDRESS.places(text):
+        if is_client(text[start:end], named=True):
+            yield Span(at + start, at + end, "ip-address")

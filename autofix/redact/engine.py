@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from autofix.redact.addresses import find_addresses, find_emails
@@ -11,7 +12,7 @@ from autofix.redact.numbers import find_cards, find_ibans, find_phones, find_ssn
 from autofix.redact.pem import find_private_keys
 from autofix.redact.prose import find_in_prose
 from autofix.redact.spans import FILL, Detector, Span
-from autofix.redact.tags import fill_markers, overwrite, part_escapes, render_marker
+from autofix.redact.tags import overwrite, part_escapes, render_marker
 from autofix.redact.urls import find_dsns, find_in_urls
 from autofix.redact.vendors import find_shapes, find_tokens
 
@@ -35,7 +36,8 @@ PEOPLE: tuple[Detector, ...] = (
     find_addresses,
 )
 _MOST_ROUNDS = 6
-_EDGE = b"\n\x03\n"
+_FILLED = bytes((FILL,))
+_EDGE = b"\x03"
 """Between blocks that do not touch; cleaning leaves no such character in a text."""
 
 
@@ -45,18 +47,19 @@ def redact_bytes(data: bytes, key: bytes, detectors: Sequence[Detector]) -> byte
     What a marker leaves bare is looked at again, in the lines that changed and those beside them:
     so the second time there is nothing to find.
     """
+    return _redact(data, key, detectors, 1)
+
+
+def _redact(data: bytes, key: bytes, detectors: Sequence[Detector], look: int) -> bytes:
     spans = _find(data, detectors)
     if not spans:
         return data
     data, places = _replace(data, spans, key)
+    if look > _MOST_ROUNDS:
+        return data
     kept, blocks = _cut(data, _changed(data, places))
-    changed = _EDGE.join(blocks)
-    for _ in range(_MOST_ROUNDS):
-        spans = _find(changed, detectors)
-        if not spans:
-            break
-        changed, _places = _replace(changed, spans, key)
-    done = changed.split(_EDGE)
+    edge = b"\n" + _EDGE * look + b"\n"  # no edge of an earlier look, which a block may hold
+    done = _redact(edge.join(blocks), key, detectors, look + 1).split(edge)
     return b"".join(part for pair in zip(kept, [*done, b""], strict=True) for part in pair)
 
 
@@ -100,15 +103,38 @@ def find_spans(data: bytes, detectors: Sequence[Detector]) -> Iterator[Span]:
     part of what follows.
     """
     live, *others = detectors
-    exact, filled = fill_markers(data), overwrite(data)
-    fill = bytes((FILL,))
-    looks = [(live, exact), *((detector, filled) for detector in others)]
-    for view in {exact, part_escapes(filled)} - {filled}:
-        looks += [(find_tokens, view), (find_shapes, view)]
-    for detector, view in looks:
+    exact, filled = overwrite(data)
+    for detector, view in ((live, exact), *((detector, filled) for detector in others)):
         for span in detector(view):
-            if view[span.start : span.end].strip(fill):
+            if _is_bare(view, span):
                 yield span
+    for view in (exact, part_escapes(filled)):
+        lines, places = _differing(view, filled)
+        for span in (*find_tokens(lines), *find_shapes(lines)) if lines else ():
+            if _is_bare(lines, span):
+                start, at = places[bisect_right(places, (span.start, len(view))) - 1]
+                by = at - start
+                yield span._replace(start=span.start + by, end=span.end + by)
+
+
+def _is_bare(view: bytes, span: Span) -> bool:
+    return bool(view[span.start : span.end].strip(_FILLED))
+
+
+def _differing(view: bytes, other: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """The lines of a view that another one has not; where each begins in them, and in the view."""
+    if view == other:
+        return b"", []
+    lines: list[bytes] = []
+    places: list[tuple[int, int]] = []
+    start = at = 0
+    for line, same in zip(view.split(b"\n"), other.split(b"\n"), strict=True):
+        if line != same:
+            lines.append(line)
+            places.append((start, at))
+            start += len(line) + 1
+        at += len(line) + 1
+    return b"\n".join(lines), places
 
 
 def merge(spans: Iterable[Span]) -> Iterator[Span]:

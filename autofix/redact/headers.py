@@ -62,8 +62,8 @@ def read_authorization(data: bytes, at: int, form: bytes) -> Iterator[Span]:
     for value in read_values(data, at):
         start, end = value.start, value.end
         if not value.quoted:
-            rest = _REST.match(data, start)
-            end = rest.end() if rest else end
+            rest = _REST.end(data, start)
+            end = rest if rest >= 0 else end
         scheme = _SCHEME.match(data[start:end])
         if scheme is None:
             word = value if value.quoted else _word(data, start, end)
@@ -75,7 +75,7 @@ def read_authorization(data: bytes, at: int, form: bytes) -> Iterator[Span]:
             continue
         start += scheme.end()
         if scheme[1].lower() in _WHOLE:
-            end = end if value.quoted else _FIELDS.match(data, start).end()
+            end = end if value.quoted else _FIELDS.end(data, start)
         else:
             start, end, _ = _word(data, start, end)
         text = data[start:end].rstrip()
@@ -85,14 +85,13 @@ def read_authorization(data: bytes, at: int, form: bytes) -> Iterator[Span]:
 
 
 def _word(data: bytes, start: int, end: int) -> Value:
-    found = _WORD.match(data, start, end)
-    return Value(start, found.end() if found else start, quoted=False)
+    return Value(start, max(start, _WORD.end(data, start, end)), quoted=False)
 
 
 def read_cookies(data: bytes, at: int) -> Iterator[Span]:
     """The value of each cookie; attributes of ``Set-Cookie`` stay."""
-    listed = _COOKIES.match(data, at)
-    values = [Value(at, listed.end(), quoted=False)] if listed else list(read_values(data, at))
+    listed = _COOKIES.end(data, at)
+    values = [Value(at, listed, quoted=False)] if listed >= 0 else list(read_values(data, at))
     for value in values:
         pairs = list(_PAIR.finditer(data, value.start, value.end))
         for match in pairs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 
 from autofix.redact.keys import Grade, Key
 from autofix.redact.reading import QUOTE, Value, line_end, read_values
@@ -19,42 +20,84 @@ _PAIR_ENDS = rx(rf"{QUOTE}(?:>>)?[)\]}}]")
 _AFTER_NAME = rx(r"[,)\]}?]|[ ]*(?:\n|\z|=|\||if\b|or\b|and\b|else\b)")
 PART = rx(rf"[\[(]?[bru]?(?:<<)?{QUOTE}")
 _DRAWN = rx(r"[A-Za-z0-9+/=_\-]{16}")
-QUOTED = rx(QUOTE)
+_QUOTED = rx(QUOTE)
+_CLOSERS = rf"(?i)((?:{QUOTE}|[\])}}}}]|%5d)*[ \t]*)"
+_MARKS = r"(=>[\s\x02]*|->|→|\\+u2192|(?:[.?+|:]{1,3})?={1,3}|:|%3[ad](?:%20|\+)*|>[\s\x02]*|;s:[0-9]{1,4}:|[,|(])[ \t]*"
+JOINT = _CLOSERS + _MARKS
+"""What stands between a name and its value."""
+_JOINT = rx(JOINT)
 _SETTER = rx(r"(?i)(?:[\w.$\-]*\.)?(?:set|with|update|change)_?[a-z]|\.?password\z")
 
 
-def joins(data: bytes, match: Any, key: Key) -> bool:
+class Joint(NamedTuple):
+    """What stands between a name and its value."""
+
+    closers: bytes
+    """What ends the name: quotes and brackets."""
+    mark: bytes
+    """What joins the two, with line breaks behind it."""
+    form: bytes
+    """The same without blanks."""
+    quoted: bool
+    """Whether a quote ends the name."""
+    blanks: int
+    """Characters between the mark and the value."""
+
+
+class Named(NamedTuple):
+    """A name with what joins it to its value."""
+
+    start: int
+    name: bytes
+    joint: Joint
+    at: int
+    """Where the value begins."""
+
+
+@lru_cache(maxsize=1024)
+def read_joint(text: bytes) -> Joint:
+    """The parts of what `JOINT` matches."""
+    match = _JOINT.match(text)
+    if match is None:
+        return Joint(b"", text, text.strip(_BLANKS), quoted=False, blanks=0)
+    closers, mark = match[1], match[2]
+    quoted = _QUOTED.find(closers)[0] >= 0
+    return Joint(closers, mark, mark.strip(_BLANKS), quoted, len(text) - match.end(2))
+
+
+def joins(data: bytes, named: Named, key: Key) -> bool:
     """Whether what stands between name and value makes the one the other's."""
-    closers, form = match[2], match[3].strip(_BLANKS)
-    end = match.end(3)
+    joint = named.joint
+    form, end = joint.form, named.at - joint.blanks
     if form == b":" and (data[end : end + 1] == b":" or data[end : end + 2] == b"//"):
         return False
-    if form == b":" and key == MAYBE and not closers.strip():
+    if form == b":" and key == MAYBE and not joint.closers.strip():
         return False  # a test that passed
     if form == b">":
-        return _is_tag(data, match)
+        return _is_tag(data, named)
     if form == b",":
-        opened = data[match.start() - 1 : match.start()] == b"{"
-        named = opened or QUOTED.search(closers) is not None
-        if named and PART.match(data, match.end()) is not None:
+        opened = data[named.start - 1 : named.start] == b"{"
+        if (opened or joint.quoted) and PART.end(data, named.at) >= 0:
             return True
-        return _DRAWN.match(data, end) is not None
+        return _DRAWN.end(data, end) >= 0
     if form == b"(":
-        return _SETTER.match(match[1]) is not None and PART.match(data, end) is not None
+        return _SETTER.end(named.name) >= 0 and PART.end(data, end) >= 0
     return form != b"|" or key.grade <= Grade.likely
 
 
-def read_form(data: bytes, match: Any) -> bytes:
+def read_form(data: bytes, named: Named) -> bytes:
     """How name and value are joined; `ENV` for a line of an environment, `ELEMENT` over a line."""
-    form: bytes = match[3].strip(_BLANKS)
-    if form == b"=" and match[1].isupper() and not match[2] and match.end(3) == match.end():
+    joint, form = named.joint, named.joint.form
+    if form == b"=" and named.name.isupper() and not joint.closers and not joint.blanks:
         return ENV
-    if form == b">" and match[3] != form:
+    if form == b">" and joint.mark != form:
         return ELEMENT
-    before = data[max(0, match.start() - 6) : match.start()]
-    if form == b"," and _PAIR_BEGINS.search(before) is not None:
-        value = next(iter(read_values(data, match.end())), None)
-        if value is not None and _PAIR_ENDS.match(data, value.end):
+    if form != b",":
+        return form
+    before = data[max(0, named.start - 6) : named.start]
+    if _PAIR_BEGINS.find(before)[0] >= 0:
+        value = next(iter(read_values(data, named.at)), None)
+        if value is not None and _PAIR_ENDS.end(data, value.end) >= 0:
             return b"=" if not reads_as_name(data[value.start : value.end]) else form
     return form
 
@@ -74,11 +117,11 @@ def fits(data: bytes, key: Key, value: Value, form: bytes) -> bool:
     return not variable and not _is_prose(data, value, form)
 
 
-def _is_tag(data: bytes, match: Any) -> bool:
+def _is_tag(data: bytes, named: Named) -> bool:
     """``<password>x</password>``, ``<ns:password>``, ``key="password">``."""
-    start, closers = match.start(), match[2]
-    if QUOTED.match(closers):
-        return not has_any(match[3], b"\n", b"\x02")
+    start, joint = named.start, named.joint
+    if _QUOTED.end(joint.closers) >= 0:
+        return not has_any(joint.mark, b"\n", b"\x02")
     before = data[max(0, start - 20) : start]
     opened = before.rfind(b"<")
     if opened < 0 or before[opened + 1 : opened + 2] == b"/":
@@ -100,7 +143,7 @@ def _is_variable(data: bytes, value: Value, form: bytes) -> bool:
     """``page_token=next_page``, ``token: SecretStr = …``: code, with a name on the right."""
     if form not in {b"=", b":=", b":"} or not reads_as_name(data[value.start : value.end]):
         return False
-    return _AFTER_NAME.match(data, value.end) is not None
+    return _AFTER_NAME.end(data, value.end) >= 0
 
 
 def _is_prose(data: bytes, value: Value, form: bytes) -> bool:

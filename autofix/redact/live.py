@@ -11,7 +11,7 @@ import re2
 
 from autofix.redact.keys import Grade, read_key
 from autofix.redact.markdown import escape
-from autofix.redact.spans import Detector, Span
+from autofix.redact.spans import Detector, Pattern, Span
 from autofix.redact.values import is_placeholder, looks_likely
 
 MIN_LENGTH = 6
@@ -34,11 +34,10 @@ def live_detector(values: Iterable[str]) -> Detector:
     pattern = _compile([*plain, *encoded])
 
     def find(data: bytes) -> Iterator[Span]:
-        for match in pattern.finditer(data):
-            text, start, end = match[0], match.start(), match.end()
-            if text not in plain:
-                start, end = _around(data, start, end)
-            yield Span(start, end, "live-secret", plain.get(text) or encoded.get(text))
+        for start, end in pattern.places(data):
+            text = data[start:end]
+            place = (start, end) if text in plain else _around(data, start, end)
+            yield Span(*place, "live-secret", plain.get(text) or encoded.get(text))
 
     return find
 
@@ -56,11 +55,8 @@ def find_environment_secrets(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _compile(forms: Iterable[bytes]) -> re2._Regexp:
-    options = re2.Options()
-    options.longest_match = True
-    options.never_capture = True
-    return re2.compile(b"|".join(re2.escape(form) for form in forms), options)
+def _compile(forms: Iterable[bytes]) -> Pattern:
+    return Pattern(b"|".join(re2.escape(form) for form in forms), longest=True)
 
 
 def _forms(value: str) -> set[bytes]:

@@ -77,10 +77,9 @@ _LOOK_BACK = 40
 
 def find_cards(data: bytes) -> Iterator[Span]:
     """Numbers of payment cards: of a known brand, with the right check digit."""
-    for match in _CARD.finditer(data):
-        digits = match[0].replace(b" ", b"").replace(b"-", b"")
-        start, end = match.span()
-        if _BRAND.fullmatch(digits) is None or not is_luhn(digits) or _touches(data, start, end):
+    for start, end in _CARD.places(data):
+        digits = data[start:end].replace(b" ", b"").replace(b"-", b"")
+        if not _BRAND.covers(digits) or not is_luhn(digits) or _touches(data, start, end):
             continue
         before = _before(data, start)
         if len(digits) < end - start or _CARD_NAME.search(before) or not _ID_NAME.search(before):
@@ -89,23 +88,22 @@ def find_cards(data: bytes) -> Iterator[Span]:
 
 def find_ibans(data: bytes) -> Iterator[Span]:
     """Account numbers of the right length for their country, with the right check digits."""
-    for match in _IBAN.finditer(data):
-        text = match[0].decode()
+    for start, stop in _IBAN.places(data):
+        text = data[start:stop].decode()
         length = _IBAN_LENGTHS.get(text[:2])
         for end in range(len(text), 14, -1):
             plain = text[:end].replace(" ", "").replace("-", "")
             if len(plain) == length and _is_iban(plain):
-                yield Span(match.start(), match.start() + end, "iban", plain.encode())
+                yield Span(start, start + end, "iban", plain.encode())
                 break
 
 
 def find_phones(data: bytes) -> Iterator[Span]:
     """Telephone numbers in international form, and in national ones that are told by their marks."""
-    for match in _PHONE.finditer(data):
-        text = match[0]
-        start, end = match.span()
+    for start, end in _PHONE.places(data):
+        text = data[start:end]
         digits = bytes(byte for byte in text if 48 <= byte <= 57)  # noqa: PLR2004
-        if len(digits) not in _PHONE_DIGITS or _MEASURED.match(data, end):
+        if len(digits) not in _PHONE_DIGITS or _MEASURED.end(data, end) >= 0:
             continue
         before = _before(data, start)
         if _is_dialled(text, digits, before):
@@ -121,18 +119,17 @@ def _is_dialled(text: bytes, digits: bytes, before: bytes) -> bool:
         return True
     if text.startswith((b"+", b"%2")):
         digits = digits[1:] if text.startswith(b"%2") else digits
-        return _GLUED_PLUS.search(before) is None and _CALLING.fullmatch(digits) is not None
+        return _GLUED_PLUS.search(before) is None and _CALLING.covers(digits)
     national = text.startswith(b"0") and not text.startswith(b"00")
     return not national and _GLUED.search(before) is None
 
 
 def find_ssns(data: bytes) -> Iterator[Span]:
     """Social security numbers, as they are written in the United States."""
-    for match in _SSN.finditer(data):
-        area = match[0][:3]
-        start, end = match.span()
+    for start, end in _SSN.places(data):
+        area = data[start : start + 3]
         valid = area not in {b"000", b"666"} and not area.startswith(b"9")
-        if valid and not _GLUED.search(_before(data, start)) and not _MEASURED.match(data, end):
+        if valid and not _GLUED.search(_before(data, start)) and _MEASURED.end(data, end) < 0:
             yield Span(start, end, "ssn")
     for match in _NAMED_SSN.finditer(data) if b"ssn" in data.lower() else ():
         yield Span(match.start(1), match.end(1), "ssn")

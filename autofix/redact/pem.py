@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from autofix.redact.spans import Span, has_any, rx
+from autofix.redact.spans import Match, Span, has_any, rx
 
 _BEGIN = rx(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _END = rx(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
@@ -40,7 +39,7 @@ def find_private_keys(data: bytes) -> Iterator[Span]:
     yield from _putty(data)
 
 
-def _block(data: bytes, begin: Any) -> Iterator[Span]:
+def _block(data: bytes, begin: Match) -> Iterator[Span]:
     start, at = begin.start(), begin.end()
     stop = data.find(b"\n", at)
     stop = len(data) if stop < 0 else stop
@@ -94,8 +93,8 @@ def _body(line: bytes, lead: int) -> tuple[int, int] | None:
     tail = _BODY.search(line)
     if tail is not None and (len(tail[1]) >= _LONG or len(line[: tail.start(1)].split()) == lead):
         return tail.start(1), tail.end(1)
-    inner = _RUN.search(line)
-    return (inner.start(), inner.end()) if inner is not None else None
+    inner = _RUN.find(line)
+    return inner if inner[0] >= 0 else None
 
 
 def _tails(data: bytes) -> Iterator[Span]:
@@ -131,4 +130,4 @@ def _putty(data: bytes) -> Iterator[Span]:
 
 
 def _identity(text: bytes) -> bytes:
-    return b"".join(match[0] for match in _RUNS.finditer(text)) or text
+    return b"".join(text[start:end] for start, end in _RUNS.places(text)) or text

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from autofix.redact.keys import Grade, Key
-from autofix.redact.spans import Span, has_any, is_filled, one_of, rx
+from autofix.redact.spans import Match, Span, has_any, is_filled, one_of, rx
 from autofix.redact.values import (
     count_digits,
     is_placeholder,
@@ -91,7 +90,7 @@ _PLAIN_WORD = rx(r"[A-Za-z][a-z]*(?:'[a-z]+)?|[A-Z]+")
 
 def find_in_prose(data: bytes) -> Iterator[Span]:
     """``password is x``, ``IDENTIFIED BY 'x'``, ``mysql -px``, netrc and pgpass lines."""
-    if _ANYTHING.search(data) is None:
+    if _ANYTHING.find(data)[0] < 0:
         return
     lower = data.lower()
     if has_any(lower, *_NAMES):
@@ -118,7 +117,7 @@ def _sentences(data: bytes) -> Iterator[Span]:
             yield Span(match.start(group), match.end(group), _kind(name))
 
 
-def _groups(match: Any) -> Iterator[Span]:
+def _groups(match: Match) -> Iterator[Span]:
     for group, value in enumerate(match.groups(), 1):
         if value and is_secret(value, _PASSWORD, quoted=True) and not value.startswith(b"-"):
             yield Span(match.start(group), match.end(group), "password")
@@ -126,7 +125,7 @@ def _groups(match: Any) -> Iterator[Span]:
 
 def _stands_out(name: bytes, word: bytes) -> bool:
     """Whether a word in a sentence is no word."""
-    if is_filled(word) or is_placeholder(word, quoted=False) or _PLAIN_WORD.fullmatch(word):
+    if is_filled(word) or is_placeholder(word, quoted=False) or _PLAIN_WORD.covers(word):
         return False
     if name.startswith(_PASSWORDS):
         return looks_likely(word) or looks_chosen(word)

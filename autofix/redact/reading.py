@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from autofix.redact.spans import one_of, rx
+from autofix.redact.spans import Match, one_of, rx, simple
 
 QUOTE = r"""(?:\\*["'`]|%22|%27|&quot;|&#3[49];|&apos;|\\u002[27])"""
+
+QUOTES = (b'"', b"'", b"`")
 
 _OPENING = rf"(?:[bruf]|rb|<<|string\([0-9]{{1,4}}\)[ ]|(?:[\w.]*Secret\w*|Some|Ok|String|str|bytes|Just)\()?({QUOTE})"
 _LISTING = (
@@ -19,10 +21,11 @@ _OPEN, _LIST, _BLOCK = rx(_OPENING), rx(_LISTING), rx(_BLOCKS)
 _BLOCK_LINES = 40
 _FORMAT = rx(r"\{[A-Za-z_][\w.]*(?:![rsa])?(?::[^}]*)?\}")
 """A field of a format string, whose braces hold a name and no value."""
-_SPECIAL = rx(one_of(_OPENING, _LISTING, _BLOCKS, rf"\{{[ \t]*{QUOTE}|\[[ \t]*\{{"))
+_SPECIAL = rx(one_of(_OPENING, _LISTING, _BLOCKS, rf"\{{[ \t]*{QUOTE}|\[[ \t]*\{{"), groups=False)
 """Whatever is not a bare word; an object is nothing to read."""
-_RUN = rx(r"""[^\s\x02"'`<]+""")
-_WORD_BEGINS = rx(r"[A-Za-z0-9_$!#%^*]")
+_RUN = simple(r"""[^ \t\n\f\r\x02"'`<]+""")
+_SPECIAL_BEGINS = b"[({|><%&\\bruf"
+_WORD_BEGINS = simple(r"[A-Za-z0-9_$!#%^*]+")
 _NEXT_PAIR = (
     r"[,;&|][ ]?[A-Za-z_$][\w.$\-]{0,60}(?:\[[\w.\-]{0,60}\])?(?:=|:|%3[dD])"  # a=1,b=2
     r"|[,;]\\*[\"']"
@@ -30,7 +33,10 @@ _NEXT_PAIR = (
 _CUT = rx(rf"{_NEXT_PAIR}|[,;&|]$|\\+u[0-9a-f]{{4}}|%26|&amp;|%2[cC]%22|\\*$")
 _CUT_URL = rx(r"[&#;]|%26|&amp;|\\+u|[,)\]]+$")
 _CLOSERS = rx(r"[)\]}]+(?:[.,;:|&]|$)")
-_TAIL = rx(r"[,;.:]+\z")
+_CUT_MARKS, _CUT_URL_MARKS = b",;&|\\%", b"&#;%\\,)]"
+"""What `_CUT` and `_CUT_URL` cannot do without."""
+_CLOSING = b")]}"
+_TAIL = b",;.:"
 _ITEM = rx(rf"[bruf]?({QUOTE})|[^\s\x02,\"'`\[\](){{}}]+")
 
 
@@ -44,16 +50,29 @@ class Value(NamedTuple):
 
 def read_values(data: bytes, at: int, *, in_url: bool = False) -> Iterator[Value]:
     """The value that begins here; each of them when it is a list."""
-    if _SPECIAL.match(data, at) is None:
-        value = _read_bare(data, at, _CUT_URL if in_url else _CUT)
+    first = data[at : at + 1]
+    if first in QUOTES:
+        yield _read_quoted(data, at + 1, first)
+        return
+    run = _RUN.match(data, at)
+    end = run.end() if run else at
+    if not _may_be_special(data, at, end) or _SPECIAL.end(data, at) < 0:
+        value = _read_bare(data, at, end, in_url=in_url)
         if value is not None:
             yield value
     elif (block := _BLOCK.match(data, at)) is not None:
         yield from _read_block(data, block)
     elif (opened := _OPEN.match(data, at)) is not None:
-        yield _read_quoted(data, opened)
-    elif _FORMAT.match(data, at) is None and _LIST.match(data, at) is not None:
+        yield _read_quoted(data, opened.end(), opened[1])
+    elif _FORMAT.end(data, at) < 0 and _LIST.end(data, at) >= 0:
         yield from _read_list(data, at)
+
+
+def _may_be_special(data: bytes, at: int, end: int) -> bool:
+    """Whether more than a bare word can begin with this run, by what every other form has."""
+    if end == at:
+        return data[at : at + 1] == b"<"
+    return data[at] in _SPECIAL_BEGINS or data.find(b"(", at, end) >= 0
 
 
 def line_end(data: bytes, at: int) -> int:
@@ -62,8 +81,7 @@ def line_end(data: bytes, at: int) -> int:
     return len(data) if end < 0 else end
 
 
-def _read_quoted(data: bytes, opened: Any) -> Value:
-    start, quote = opened.end(), opened[1]
+def _read_quoted(data: bytes, start: int, quote: bytes) -> Value:
     stop = line_end(data, start)
     end = data.find(quote, start, stop)
     while end > 0 and data[end - 1 : end] == b"\\" and _is_escaped(data, start, end):
@@ -79,24 +97,29 @@ def _is_escaped(data: bytes, start: int, at: int) -> bool:
     return (at - before) % 2 == 1
 
 
-def _read_bare(data: bytes, at: int, cut: Any) -> Value | None:
-    run = _RUN.match(data, at)
-    if run is None:
+def _read_bare(data: bytes, at: int, end: int, *, in_url: bool) -> Value | None:
+    """A value without quotes, whose first run ends at `end`."""
+    if end == at:
         return None
-    end = run.end()
     # a quote with a letter behind it closes nothing
-    while data[end : end + 1] in b"\"'`" and _WORD_BEGINS.match(data, end + 1):
+    while data[end : end + 1] in QUOTES and _WORD_BEGINS.match(data, end + 1):
         more = _RUN.match(data, end + 1)
-        end = more.end()
+        end = more.end() if more else end + 1
     text = data[at:end]
     if text.isalnum():
         return Value(at, end, quoted=False)
-    found = cut.search(text)
-    text = text[: found.start()] if found else text
-    text = _before_closer(text)
-    tail = _TAIL.search(text)
-    end = at + (tail.start() if tail else len(text))
+    cut, marks = (_CUT_URL, _CUT_URL_MARKS) if in_url else (_CUT, _CUT_MARKS)
+    if _has_one_of(text, marks):
+        found = cut.find(text)[0]
+        text = text if found < 0 else text[:found]
+    if _has_one_of(text, _CLOSING):
+        text = _before_closer(text)
+    end = at + len(text.rstrip(_TAIL))
     return Value(at, end, quoted=False) if end > at else None
+
+
+def _has_one_of(text: bytes, marks: bytes) -> bool:
+    return len(text.translate(None, marks)) < len(text)
 
 
 def _before_closer(text: bytes) -> bytes:
@@ -118,7 +141,7 @@ def _read_list(data: bytes, at: int) -> Iterator[Value]:
         if item is None:
             at += 1
         elif item[1]:
-            value = _read_quoted(data, item)
+            value = _read_quoted(data, item.end(), item[1])
             yield value
             at = value.end + len(item[1])
         else:
@@ -126,7 +149,7 @@ def _read_list(data: bytes, at: int) -> Iterator[Value]:
             at = item.end()
 
 
-def _read_block(data: bytes, block: Any) -> Iterator[Value]:
+def _read_block(data: bytes, block: Match) -> Iterator[Value]:
     """Each line of a YAML block: those that are indented as its first one."""
     indent = block[1]
     at = block.start(2)

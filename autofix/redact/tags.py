@@ -19,6 +19,7 @@ _WRITTEN_OUT = rx(
 )
 _ESCAPED = rx(r"%[0-9a-fA-F]{2}|\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}")
 _BLANK = ord(" ")
+_TAB = b"\\t"
 _MARK = "«".encode()[0]
 _TAG_BYTES = 2
 
@@ -34,32 +35,27 @@ def render_marker(key: bytes, kind: str, value: bytes) -> bytes:
     return f"«{kind}:{tag}»".encode()
 
 
-def fill_markers(data: bytes) -> bytes:
-    """The text with `FILL` over each marker; every place stays where it is."""
-    if _MARK not in data:  # the first byte of any marker
-        return data
-    return bytes(MARKER.sub(lambda m: bytes((FILL,)) * (m.end() - m.start()), data))
-
-
 def part_escapes(data: bytes) -> bytes:
     """The text with `BREAK` over each escaped character, so that no token runs into one."""
     if b"%" not in data and b"\\" not in data:
         return data
-    return bytes(_ESCAPED.sub(lambda m: bytes((BREAK,)) * (m.end() - m.start()), data))
+    parted = bytearray(data)
+    for start, end in _ESCAPED.places(data):
+        parted[start:end] = bytes((BREAK,)) * (end - start)
+    return bytes(parted)
 
 
-def overwrite(data: bytes) -> bytes:
-    """The text as rules see it: `FILL` over each marker, `BREAK` over written-out line breaks.
+def overwrite(data: bytes) -> tuple[bytes, bytes]:
+    """The text with `FILL` over each marker; and as rules see it, which is more.
 
-    A written-out tab becomes blanks.
-
-    Every place stays where it is.
+    That has `BREAK` over written-out line breaks, and blanks for a written-out tab. Every place
+    stays where it is.
     """
-    parts: list[bytes] = []
-    end = 0
-    for match in _WRITTEN_OUT.finditer(data):
-        text = match[0]
-        byte = FILL if text[0] == _MARK else _BLANK if text.endswith(b"\\t") else BREAK
-        parts += [data[end : match.start()], bytes((byte,)) * len(text)]
-        end = match.end()
-    return b"".join([*parts, data[end:]]) if parts else data
+    exact, filled = bytearray(data), bytearray(data)
+    for start, end in _WRITTEN_OUT.places(data):
+        if data[start] == _MARK:
+            exact[start:end] = filled[start:end] = bytes((FILL,)) * (end - start)
+        else:
+            byte = _BLANK if data[end - 2 : end] == _TAB else BREAK
+            filled[start:end] = bytes((byte,)) * (end - start)
+    return bytes(exact), bytes(filled)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from autofix.redact.spans import Span, has_any, is_filled, rx
+from autofix.redact.spans import Match, Span, has_any, is_filled, rx
 from autofix.redact.values import is_placeholder, looks_random
 
 _URL = rx(
@@ -70,7 +69,7 @@ def find_in_urls(data: bytes) -> Iterator[Span]:
             yield Span(match.start(1), match.start(1) + len(value), "url-secret")
 
 
-def _userinfo(match: Any) -> Iterator[Span]:
+def _userinfo(match: Match) -> Iterator[Span]:
     scheme, rest = match[1].lower(), match[2]
     at = match.start(2)
     end = _userinfo_end(scheme, rest)
@@ -94,13 +93,13 @@ def _userinfo_end(scheme: bytes, rest: bytes) -> int:
     A password may hold any mark. So the last ``@`` with a host behind it counts: for the web within
     the authority, unless that has no port and so goes on; for others wherever no query has begun.
     """
-    stop = _AUTHORITY_END.search(rest)
-    authority = rest[: stop.start()] if stop else rest
-    web = scheme in _WEB and (b"@" in authority or _PORT.search(authority) is not None)
+    stop = _AUTHORITY_END.find(rest)[0]
+    authority = rest if stop < 0 else rest[:stop]
+    web = scheme in _WEB and (b"@" in authority or _PORT.find(authority)[0] >= 0)
     text = authority if web or b":" not in authority else rest
     end: int = text.rfind(b"@")
     while end > 0:
-        if _HOST.match(rest, end) and _IN_QUERY.search(rest[:end]) is None:
+        if _HOST.end(rest, end) >= 0 and _IN_QUERY.find(rest[:end])[0] < 0:
             return end
         end = text.rfind(b"@", 0, end)
     escaped: int = rest.lower().rfind(b"%40")
@@ -110,7 +109,7 @@ def _userinfo_end(scheme: bytes, rest: bytes) -> int:
 def _password(at: int, password: bytes, scheme: bytes = b"") -> Iterator[Span]:
     if is_filled(password) or is_placeholder(password, quoted=True) or password in _FILLER:
         return
-    if _VAR.fullmatch(password) is not None and b"$" in password:
+    if b"$" in password and _VAR.covers(password):
         return
     kind = "password" if not scheme or scheme in _WEB else "dsn-password"
     yield Span(at, at + len(password), kind)
@@ -120,4 +119,4 @@ def _is_token(user: bytes, *, alone: bool) -> bool:
     """Whether a user is a token; without a password behind it, what only could be one counts."""
     if is_filled(user) or user in _FILLER:
         return False
-    return looks_random(user) or (alone and _MAYBE_TOKEN.fullmatch(user) is not None)
+    return looks_random(user) or (alone and _MAYBE_TOKEN.covers(user))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from functools import lru_cache
 
 from autofix.redact.keys import Grade, Key, read_key, split_words
-from autofix.redact.spans import is_filled, one_of, rx
+from autofix.redact.spans import is_filled, one_of, rx, simple
 
 _PLACEHOLDER = rx(
     "(?i)"
@@ -97,22 +96,33 @@ _GRAMMAR = frozenset(
 )
 """Words by which prose is known."""
 _UUID = rx(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_RANDOM = rx(r"[A-Za-z0-9+/=_\-.~%:]{16,}")
-_PARTS = rx(r"[A-Za-z]+|[0-9]+")
-_HEXADECIMAL = rx(r"[0-9a-f]{20,}|[0-9A-F]{20,}")
-_RUNS = rx(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_RANDOM = simple(r"[A-Za-z0-9+/=_\-.~%:]+")
+_PARTS = simple(r"[A-Za-z]+|[0-9]+")
+_HEXADECIMAL = simple(r"[0-9a-f]+|[0-9A-F]+")
+_RUNS = simple(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _LIKELY = rx(r"[!-~]{6,200}")
-_LETTERS = rx(r"[A-Za-z][a-z]*|[A-Z]+")
-_IDENTIFIER = rx(r"[A-Za-z_][A-Za-z_.\-]*")
+_LETTERS = simple(r"[A-Za-z][a-z]*|[A-Z]+")
+_IDENTIFIER = simple(r"[A-Za-z_][A-Za-z_.\-]*")
 _NAME = rx(r"_?[A-Za-z]+(?:_[A-Za-z]+)+|_[A-Za-z]+|[A-Za-z]+[A-Z][a-z]+[A-Za-z]*")
 _VOWEL = rx(r"(?i)[aeiouy]")
-_WORD = rx(r"[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,16}")
+_WORD = simple(r"[A-Z]?[a-z]+|[A-Z]+")
+_MOST_WORD = 16
 _PLAIN = rx(r"[A-Za-z]+-?[0-9]{1,6}|[0-9]+[a-z]{1,6}")
 _NAMED = rx(r"(?:[A-Za-z][\w-]*\.)+[A-Za-z]{2,6}(?::[0-9]+)?")
-_DIGITS = frozenset(b"0123456789")
+_DIGITS = b"0123456789"
+_MEASURE_BEGINS = tuple(bytes((byte,)) for byte in b"0123456789+-.,vV")
+_MARKS_TO_BLANKS = bytes.maketrans(b"-./:_+=~%", b" " * 9)
+_STANDS = frozenset(
+    b"changeit placeholder example sample dummy todo tbd fixme foobar redacted filtered hidden"
+    b" masked removed scrubbed sanitized omitted secure".split()
+)
+"""What `_PLACEHOLDER` knows of words alone."""
+_KEYWORDS = frozenset(b"await new lambda func function async return typeof".split())
+"""What `_CODE` knows of words alone."""
 _SHORTEST = 3
 _LOOKED_AT = 96
 """Bytes by which a long value is judged."""
+_LEAST_RANDOM, _LEAST_HEXADECIMAL, _UUID_SIZE = 16, 20, 36
 _MIN_ENTROPY = 2.8
 _MIN_RUNS = 4
 _MEAN_WORD = 3.6
@@ -127,7 +137,7 @@ def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
         return False
     if grade in {Grade.any, Grade.scheme, Grade.cookie}:
         human = key.kind in {"password", "secret"}
-        if not human and (b" " in value or _WORD.fullmatch(value) is not None):
+        if not human and (b" " in value or _is_word(value)):
             return False
         digits = 4 if key.kind == "password" else 6
         return not _is_measure(value, digits) and len(value) >= _SHORTEST
@@ -140,20 +150,40 @@ def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
     return True
 
 
+def _is_word(value: bytes) -> bool:
+    if not value.isalpha() or _WORD.fullmatch(value) is None:
+        return False
+    return len(value) <= _MOST_WORD + (value[:1].isupper() and value[1:].islower())
+
+
 @lru_cache(maxsize=1024)
 def is_placeholder(value: bytes, *, quoted: bool) -> bool:
     """Whether a value stands for a secret, or says something about one."""
     if len(value) > 200:  # noqa: PLR2004
         return False
     bare = value.strip(b" ")
+    if bare.isalnum():
+        return _is_dull_word(bare, quoted=quoted)
     words = bare.lower().strip(b"._!?,").split(b" ")
     if (words[0] in _STATES and len(words) == 1) or not _GRAMMAR.isdisjoint(words):
         return True
-    if _PLACEHOLDER.fullmatch(bare) is not None or _is_name(bare):
+    if _PLACEHOLDER.covers(bare) or _is_name(bare):
         return True
-    if _PATH.fullmatch(bare) is not None and not looks_random(bare.replace(b"/", b"")):
+    is_path = (b"/" in bare or b"\\" in bare) and _PATH.covers(bare)
+    if is_path and not looks_random(bare.replace(b"/", b"")):
         return True
-    return not quoted and _CODE.fullmatch(bare) is not None
+    return not quoted and _CODE.covers(bare)
+
+
+def _is_dull_word(word: bytes, *, quoted: bool) -> bool:
+    """The same of letters and digits alone, of which no pattern has to be asked."""
+    lower = word.lower()
+    if lower in _STATES or lower in _GRAMMAR or lower in _STANDS:
+        return True
+    masked = lower.startswith(b"xxxx") or not lower.strip(b"x") or b"xxxxxxxx" in lower
+    if masked or (lower.startswith(b"changeme") and len(lower) <= 12):  # noqa: PLR2004
+        return True
+    return (word.isalpha() and _is_name(word)) or (not quoted and word in _KEYWORDS)
 
 
 def _is_name(value: bytes) -> bool:
@@ -168,11 +198,11 @@ def _is_name(value: bytes) -> bool:
 
 def reads_as_name(value: bytes) -> bool:
     """Whether this is a name of several words, as code has them: ``next_page``, ``SecretStr``."""
-    if _NAME.fullmatch(value) is None:
+    if not value.replace(b"_", b"").isalpha() or not _NAME.covers(value):
         return False
     words = _RUNS.findall(value)
     mean = sum(map(len, words)) / len(words)
-    return mean >= _MEAN_WORD and all(len(w) < 3 or _VOWEL.search(w) for w in words)  # noqa: PLR2004
+    return mean >= _MEAN_WORD and all(len(w) < 3 or _VOWEL.find(w)[0] >= 0 for w in words)  # noqa: PLR2004
 
 
 def looks_chosen(value: bytes) -> bool:
@@ -183,12 +213,12 @@ def looks_chosen(value: bytes) -> bool:
 
 def looks_likely(value: bytes) -> bool:
     """Whether this could be a password or more: no word, no name, no measure."""
-    if _LIKELY.fullmatch(value) is None or _is_measure(value, digits=99):
+    if not _LIKELY.covers(value) or _is_measure(value, digits=99):
         return False
-    if _PLAIN.fullmatch(value) or _NAMED.fullmatch(value) or b"://" in value:
+    if _PLAIN.covers(value) or _NAMED.covers(value) or b"://" in value:
         return False
     has_digit = count_digits(value) > 0
-    has_letter = any(chr(byte).isalpha() for byte in value)
+    has_letter = value.lower() != value.upper()
     has_symbol = any(byte in b"!@#$%^&*?~" for byte in value)
     return (has_digit and has_letter and not _is_slug(value)) or (has_letter and has_symbol)
 
@@ -196,33 +226,29 @@ def looks_likely(value: bytes) -> bool:
 def looks_random(value: bytes) -> bool:
     """Whether this was drawn and not written: an opaque run that no words make up."""
     value = value[:_LOOKED_AT]
-    if (
-        _RANDOM.fullmatch(value) is None
-        or value.startswith(b"0x")
-        or _UUID.fullmatch(value) is not None
-    ):
+    size = len(value)
+    if size < _LEAST_RANDOM or _RANDOM.fullmatch(value) is None or value.startswith(b"0x"):
         return False
-    if _is_slug(value) or _is_measure(value, digits=99):
+    if (size == _UUID_SIZE and _UUID.covers(value)) or _is_measure(value, digits=99):
         return False
     runs = _RUNS.findall(value)
+    if len(runs) < _MIN_RUNS or entropy(value) < _MIN_ENTROPY or _is_slug(value):
+        return False
+    if size >= _LEAST_HEXADECIMAL and _HEXADECIMAL.fullmatch(value) is not None:
+        return True
     words = [run for run in runs if run.isalpha()]
-    hexadecimal = _HEXADECIMAL.fullmatch(value) is not None
-    return (
-        len(runs) >= _MIN_RUNS
-        and (hexadecimal or sum(map(len, words)) < _MEAN_WORD * len(words))
-        and entropy(value) >= _MIN_ENTROPY
-    )
+    return sum(map(len, words)) < _MEAN_WORD * len(words)
 
 
 def count_digits(value: bytes) -> int:
     """How many of the bytes are digits."""
-    return sum(byte in _DIGITS for byte in value)
+    return len(value) - len(value.translate(None, _DIGITS))
 
 
 def entropy(value: bytes) -> float:
     """Bits a byte, by how often each occurs in it."""
     total = len(value)
-    counts = Counter(value).values()
+    counts = [value.count(byte) for byte in set(value)]
     return -sum(n / total * math.log2(n / total) for n in counts) if total else 0.0
 
 
@@ -230,12 +256,12 @@ def _is_measure(value: bytes, digits: int = 4) -> bool:
     """A number, a size, a time, a version; digits alone from so many on may be a secret."""
     if value.isdigit():
         return len(value) < digits
-    return _MEASURE.fullmatch(value.lower()) is not None
+    return value.startswith(_MEASURE_BEGINS) and _MEASURE.covers(value.lower())
 
 
 def _is_slug(value: bytes) -> bool:
     """Words and numbers joined by marks, as in ``cache-users-v1``."""
-    parts = [part for part in _split(value) if part]
+    parts = value.translate(_MARKS_TO_BLANKS).split()
     return all(
         part.isdigit() or _LETTERS.fullmatch(part) is not None or _is_numbered(part)
         for part in parts
@@ -245,9 +271,3 @@ def _is_slug(value: bytes) -> bool:
 def _is_numbered(part: bytes) -> bool:
     pieces = len(_PARTS.findall(part))
     return (pieces <= 2 and len(part) <= 12) or (pieces == 3 and len(part) <= 9)  # noqa: PLR2004
-
-
-def _split(value: bytes) -> list[bytes]:
-    for mark in b"-./:_+=~%":
-        value = value.replace(bytes((mark,)), b" ")
-    return value.split(b" ")

@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterator
 
-from autofix.redact.spans import Span, one_of, rx
+from autofix.redact.spans import RuleSet, Span, one_of, rx
 from autofix.redact.values import looks_random
 
 _W = "[A-Za-z0-9]"
@@ -146,8 +146,8 @@ def _uncounted(pattern: str) -> str:
 _CANDIDATE = rx(one_of(*(_uncounted(pattern) for _, pattern in PREFIXED)))
 """What may be a token: the same patterns without their counts, which would cost re2 its speed."""
 _ANY_SHAPED = rx(one_of(*(pattern for _, pattern in SHAPED)))
-_PREFIXED = tuple((kind, rx(pattern)) for kind, pattern in PREFIXED)
-_SHAPED = tuple((kind, rx(pattern)) for kind, pattern in SHAPED)
+_PREFIXED = RuleSet(pattern for _, pattern in PREFIXED)
+_SHAPED = RuleSet(pattern for _, pattern in SHAPED)
 _ENCODED_PEM = rx(r"LS0tLS1CRUdJTi[A-Za-z0-9+/=\-_]{16,}")
 _AWS_PAIR = rx(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b[^\n]{1,60}?\b([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)"
@@ -161,12 +161,15 @@ _TAIL = 10
 def find_tokens(data: bytes) -> Iterator[Span]:
     """Tokens with a prefix of their own, and private keys in base64."""
     at = 0
-    while (candidate := _CANDIDATE.search(data, at)) is not None:
-        start = candidate.start()
-        kind, end = _identify(data, start)
+    while (start := _CANDIDATE.find(data, at)[0]) >= 0:
+        rule, end = _PREFIXED.first(data, start)
+        if rule < 0:
+            at = start + 2
+            continue
+        end = start + len(data[start:end].rstrip(b"."))
         at = max(end, start + 2)
-        if kind and not _is_picture(data[start:end]):
-            yield Span(start, end, kind)
+        if not _is_picture(data[start:end]):
+            yield Span(start, end, PREFIXED[rule][0])
     if b"LS0tLS1CRUdJTi" not in data:
         return
     for match in _ENCODED_PEM.finditer(data):
@@ -174,21 +177,13 @@ def find_tokens(data: bytes) -> Iterator[Span]:
             yield Span(match.start(), match.end(), "private-key")
 
 
-def _identify(data: bytes, start: int) -> tuple[str, int]:
-    """The kind of the token that begins here, and where it ends; no kind when it is none."""
-    for kind, pattern in _PREFIXED:
-        match = pattern.match(data, start)
-        if match is not None:
-            return kind, start + len(match[0].rstrip(b"."))
-    return "", start
-
-
 def find_shapes(data: bytes) -> Iterator[Span]:
     """Tokens without a prefix that look random where they should, and AWS pairs."""
-    for match in _ANY_SHAPED.finditer(data):
-        kind = next(kind for kind, rule in _SHAPED if rule.match(match[0]) is not None)
-        if kind not in _WORDY or looks_random(match[0].removeprefix(b"s.")):
-            yield Span(match.start(), match.end(), kind)
+    for start, end in _ANY_SHAPED.places(data):
+        text = data[start:end]
+        kind = SHAPED[_SHAPED.first(text, 0)[0]][0]
+        if kind not in _WORDY or looks_random(text.removeprefix(b"s.")):
+            yield Span(start, end, kind)
     if b"AKIA" not in data and b"ASIA" not in data:
         return
     for match in _AWS_PAIR.finditer(data):
