@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from autofix.redact.addresses import is_client
@@ -10,7 +11,7 @@ from autofix.redact.headers import is_basic, read_authorization, read_cookies
 from autofix.redact.joints import JOINT, MAYBE, PART, Named, fits, joins, read_form, read_joint
 from autofix.redact.keys import Grade, Key, read_key
 from autofix.redact.reading import QUOTE, QUOTES, Value, read_values
-from autofix.redact.spans import Span, has_any, one_of, rx, simple
+from autofix.redact.spans import FILLED, Span, has_any, one_of, rx, simple
 from autofix.redact.values import is_secret
 
 _CORE = one_of(
@@ -26,13 +27,17 @@ _NAME = simple(r"(?:[A-Za-z0-9_.$\-]|\xc5\xbf|\xe2\x84\xaa)+")
 """The name in it; re2 takes two more letters for an s and a k."""
 _DONE = simple(r"\x01+")
 _ENDS_VALUE = b" \t\n\f\r\x02<"
+_IN_URL = b"?&#"
+_LISTS = (b"[", b"(", b"{")
 _PAIRED = rx(
-    rf"(?i)([a-z0-9_.\-]*{_CORE}[a-z0-9_.\-]*)(?:{QUOTE}?[\s\x02,]+(?:-{{1,2}}[ ]*)?{QUOTE}?"
+    rf"(?i)[a-z0-9_.\-]*{_CORE}[a-z0-9_.\-]*(?:{QUOTE}?[\s\x02,]+(?:-{{1,2}}[ ]*)?{QUOTE}?"
     rf"(?:value|val|content|defaultvalue){QUOTE}?[ \t]*(?:=>|[=: ])[ \t]*"
-    r"|</[a-z]+>[\s\x02]*<(?:value|string|val)[^<>\n]*>[\s\x02]*)"
+    r"|</[a-z]+>[\s\x02]*<(?:value|string|val)[^<>\n]*>[\s\x02]*)",
+    groups=False,
 )
 _TYPED = rx(
-    rf"(?i)([a-z0-9_.$\-]*{_CORE}[a-z0-9_]*){QUOTE}?(?:[ ]*[:?]+[ ]*|[ ]+)[a-z0-9_&'*\[\]<>|?.,:;{{}} ]{{1,40}}=[ ]*"
+    rf"(?i)[a-z0-9_.$\-]*{_CORE}[a-z0-9_]*{QUOTE}?(?:[ ]*[:?]+[ ]*|[ ]+)[a-z0-9_&'*\[\]<>|?.,:;{{}} ]{{1,40}}=[ ]*",
+    groups=False,
 )
 _ELEMENT = rx(rf"(?i)<(?:\w{{1,20}}:)?([a-z0-9_.\-]*{_CORE}[a-z0-9_.\-]*)[ \t][^<>\n]*>")
 _ENVIRONMENT = rx(
@@ -40,10 +45,8 @@ _ENVIRONMENT = rx(
     r"|token|key|cred)[A-Za-z0-9_]*)[ \t]+"
 )
 _OTHERS = (
-    ((b"al", b"AL", b"ontent"), _PAIRED),
     ((b"ENV", b"ARG", b"Env", b"env", b"SET", b"set", b"fastcgi"), _ENVIRONMENT),
     ((b"<",), _ELEMENT),
-    ((b"=",), _TYPED),
 )
 """Other ways to join a name and a value, with words that must be there for each."""
 _FLAG = rx(
@@ -57,33 +60,54 @@ _ADDRESS = rx(r"[0-9a-fA-F:.]{3,45}")
 def find_named(data: bytes) -> Iterator[Span]:
     """Values behind telling names, whatever joins the two."""
     yield from _joined(data)
+    yield from _paired(data)
     for words, pattern in _OTHERS:
         for match in pattern.finditer(data) if has_any(data, *words) else ():
-            key = read_key(match[1].decode())
-            if key is not None and (pattern is not _TYPED or PART.end(data, match.end()) >= 0):
-                form = b"," if pattern is _TYPED else b"="
-                yield from _judge(data, key, match.end(), form=form)
+            key = _read_name(match[1])
+            if key is not None:
+                yield from _judge(data, key, match.end())
+
+
+def _paired(data: bytes) -> Iterator[Span]:
+    """What the value of a name is called comes between: ``name: x, value: y``, ``token: str = y``."""
+    if has_any(data, b"al", b"AL", b"ontent"):
+        for start, at in _PAIRED.places(data):
+            key = _read_name(data[start : _end_of(_NAME, data, start)])
+            if key is not None:
+                yield from _judge(data, key, at)
+    for start, at in _TYPED.places(data) if b"=" in data else ():
+        if PART.end(data, at) < 0:
+            continue
+        key = _read_name(data[start : _end_of(_NAME, data, start)])
+        if key is not None:
+            yield from _judge(data, key, at, form=b",")
 
 
 def _joined(data: bytes) -> Iterator[Span]:
     covered = 0
-    for start, end in _NAMED.places(data):
-        if end <= covered:
+    looked = FILLED in data
+    for start, at in _NAMED.places(data):
+        if at <= covered:
             continue  # within a value that goes as a whole
-        name = _NAME.match(data, start)[0]
-        key = _read_name(name)
-        if key is None or _is_done(data, end, key):
+        end = _end_of(_NAME, data, start)
+        key = _read_name(data[start:end])
+        if key is None or (looked and _is_done(data, at, key)):
             continue
-        if key.grade is Grade.random and _LONG.end(data, end) < 0:
+        if key.grade is Grade.random and _LONG.end(data, at) < 0:
             continue
-        named = Named(start, name, read_joint(data[start + len(name) : end]), end)
+        named = Named(start, data[start:end], read_joint(data[end:at]), at)
         if not joins(data, named, key):
             continue
-        in_url = start > 0 and data[start - 1 : start] in b"?&#"
+        in_url = start > 0 and data[start - 1] in _IN_URL
         form = read_form(data, named)
-        for span in _judge(data, _sure(key, named), end, in_url=in_url, form=form):
+        for span in _judge(data, _sure(key, named), at, in_url=in_url, form=form):
             covered = max(covered, span.end)
             yield span
+
+
+def _end_of(run: re.Pattern[bytes], data: bytes, at: int) -> int:
+    found = run.match(data, at)
+    return found.end() if found else at
 
 
 @lru_cache(maxsize=4096)
@@ -123,31 +147,32 @@ def _sure(key: Key, named: Named) -> Key:
 
 def _judge(
     data: bytes, key: Key, at: int, *, in_url: bool = False, form: bytes = b"="
-) -> Iterator[Span]:
+) -> Iterable[Span]:
     if key.grade is Grade.scheme:
-        yield from read_authorization(data, at, form)
-    elif key.grade is Grade.cookie:
-        yield from read_cookies(data, at)
-    else:
-        values = list(read_values(data, at, in_url=in_url))
-        listed = len(values) > 1 and data[at : at + 1] in b"[({"
-        for value in values:
-            yield from _judge_value(data, key, value, b"[" if listed else form)
-
-
-def _judge_value(data: bytes, key: Key, value: Value, form: bytes) -> Iterator[Span]:
-    text = data[value.start : value.end]
+        return read_authorization(data, at, form)
+    if key.grade is Grade.cookie:
+        return read_cookies(data, at)
+    values = list(read_values(data, at, in_url=in_url))
     if key.grade is Grade.address:
-        yield from _addresses(text, value.start)
-        return
+        return [span for value in values for span in _addresses(data, value)]
+    if len(values) > 1 and data[at : at + 1] in _LISTS:
+        form = b"["
+    return [
+        Span(value.start, value.end, key.kind)
+        for value in values
+        if _is_secret(data, key, value, form)
+    ]
+
+
+def _is_secret(data: bytes, key: Key, value: Value, form: bytes) -> bool:
     if not fits(data, key, value, form):
-        return
+        return False
+    text = data[value.start : value.end]
     known = key.kind == "auth" and is_basic(text)
-    if known or is_secret(text, key, quoted=value.quoted):
-        yield Span(value.start, value.end, key.kind)
+    return known or is_secret(text, key, quoted=value.quoted)
 
 
-def _addresses(text: bytes, at: int) -> Iterator[Span]:
-    for start, end in _ADDRESS.places(text):
-        if is_client(text[start:end], named=True):
-            yield Span(at + start, at + end, "ip-address")
+def _addresses(data: bytes, value: Value) -> Iterator[Span]:
+    for start, end in _ADDRESS.places(data[value.start : value.end]):
+        if is_client(data[value.start + start : value.start + end], named=True):
+            yield Span(value.start + start, value.start + end, "ip-address")

@@ -11,7 +11,7 @@ from autofix.redact.headers import find_schemes
 from autofix.redact.numbers import find_cards, find_ibans, find_phones, find_ssns
 from autofix.redact.pem import find_private_keys
 from autofix.redact.prose import find_in_prose
-from autofix.redact.spans import FILL, Detector, Span
+from autofix.redact.spans import FILLED, Detector, Span
 from autofix.redact.tags import overwrite, part_escapes, render_marker
 from autofix.redact.urls import find_dsns, find_in_urls
 from autofix.redact.vendors import find_shapes, find_tokens
@@ -36,7 +36,6 @@ PEOPLE: tuple[Detector, ...] = (
     find_addresses,
 )
 _MOST_ROUNDS = 6
-_FILLED = bytes((FILL,))
 _EDGE = b"\x03"
 """Between blocks that do not touch; cleaning leaves no such character in a text."""
 
@@ -118,7 +117,7 @@ def find_spans(data: bytes, detectors: Sequence[Detector]) -> Iterator[Span]:
 
 
 def _is_bare(view: bytes, span: Span) -> bool:
-    return bool(view[span.start : span.end].strip(_FILLED))
+    return bool(view[span.start : span.end].strip(FILLED))
 
 
 def _differing(view: bytes, other: bytes) -> tuple[bytes, list[tuple[int, int]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autofix.redact.spans import Match, Span, has_any, rx
+from autofix.redact.spans import Match, Span, has_any, rx, simple
 
 _BEGIN = rx(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _END = rx(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
@@ -13,7 +13,8 @@ _BODY = rx(r"(?:\A|[\s\x02\"'|>:\]=])([A-Za-z0-9+/=_\-]{1,100})[\"',}\]\s\x02\\]
 _HEADERS = rx(
     r"(?i)(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Public-Lines|Private-MAC|Encryption|Key-Derivation|Argon2-\w+)(?:: |\z)"
 )
-_LONG = 40
+_PIECE = simple(r"[A-Za-z0-9+/=_\-]+")
+_LONG, _MOST_LONG = 40, 100
 _RUN = rx(r"[A-Za-z0-9+/]{48,}={0,2}")
 _RUNS = rx(r"[A-Za-z0-9+/]{16,}={0,2}")
 _PRIVATE_LINES = rx(r"Private-Lines: ([0-9]{1,4})")
@@ -64,7 +65,7 @@ def _lines(data: bytes, start: int, stop: int) -> Iterator[Span]:
         at = stop + 1
         stop = data.find(b"\n", at)
         stop = len(data) if stop < 0 else stop
-        if (last := _END.search(data, at, stop)) is not None:
+        if data.find(b"END ", at, stop) >= 0 and (last := _END.search(data, at, stop)) is not None:
             end, strays = last.end(), 0
             break
         body = _body(data[at:stop], lead)
@@ -90,6 +91,8 @@ def _body(line: bytes, lead: int) -> tuple[int, int] | None:
 
     A short last piece counts only behind as many words as the long ones.
     """
+    if len(line) <= _MOST_LONG and (len(line) >= _LONG or lead == 0) and _PIECE.fullmatch(line):
+        return 0, len(line)
     tail = _BODY.search(line)
     if tail is not None and (len(tail[1]) >= _LONG or len(line[: tail.start(1)].split()) == lead):
         return tail.start(1), tail.end(1)

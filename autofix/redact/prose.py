@@ -25,10 +25,12 @@ _LINKS = (
     r"|now|key|string|with|changed|reset|updated|rotated|generated|new|entered|sent|equals"
     r"|hash|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]+[\"'`]?))"
 )
-_SENTENCE = rx(
+_ABOUT = (
     rf"(?i)\b({_NOUN})s?\b[\"'`)]?(?:{_LINKS}+[ \t]*[:=][ \t]*|{_LINKS}*[ \t]+)[\"'`(\[<]?"
     r"([^\s\x02\"'`<>()\[\]]{6,})"
 )
+_SENTENCE, _SENTENCE_PLACE = rx(_ABOUT), rx(_ABOUT, groups=False)
+_BEFORE_WORD = bytes.maketrans(b"\x02\"'`<>()[]", b" " * 10)
 _QUOTED = rx(
     rf"(?i)\b({_NOUN}|identified(?:[ \t]+with[ \t]+[\w.\"'`]+)?[ \t]+by)\b(?:{_LINKS}*)[ \t:=]+"
     r"(?:\\*\"([^\"\n\\]{3,})\\*\"|\\*'([^'\n\\]{3,})\\*'|`([^`\n]{3,})`)"
@@ -83,6 +85,7 @@ _REVERSED = rx(
 _LOGIN = rx(
     r"(?m)(?:^|[>:][ ]|[\x02\"'])(?:\w{1,6}[ ])?(?:LOGIN[ ]+\S+|PASS)[ ]+\"?([^\s\x02\"'./]{6,})\"?[ \t]*(?:$|[\x02\"'])"
 )
+_BEHIND_WORD = b".,;:!?)]}\"'"
 _PASSWORD = Key("password", Grade.any)
 _PASSWORDS = (b"pass", b"pwd", b"requirepass", b"identified")
 _PLAIN_WORD = rx(r"[A-Za-z][a-z]*(?:'[a-z]+)?|[A-Z]+")
@@ -106,8 +109,11 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
 
 
 def _sentences(data: bytes) -> Iterator[Span]:
-    for match in _SENTENCE.finditer(data):
-        word = match[2].rstrip(b".,;:!?)]}\"'")
+    for start, end in _SENTENCE_PLACE.places(data):
+        match = None if _ends_plainly(data[start:end]) else _SENTENCE.match(data, start)
+        if match is None:
+            continue
+        word = match[2].rstrip(_BEHIND_WORD)
         if _stands_out(match[1].lower(), word):
             yield Span(match.start(2), match.start(2) + len(word), _kind(match[1]))
     for match in _QUOTED.finditer(data):
@@ -115,6 +121,12 @@ def _sentences(data: bytes) -> Iterator[Span]:
         value, name = match[group], match[1].lower()
         if _is_quoted_secret(name, value):
             yield Span(match.start(group), match.end(group), _kind(name))
+
+
+def _ends_plainly(sentence: bytes) -> bool:
+    """Whether it ends with a word such that no end of it stands out."""
+    word = sentence.translate(_BEFORE_WORD).rsplit(None, 1)[-1].rstrip(_BEHIND_WORD)
+    return word.isalpha() and (word[1:].islower() or word.isupper())
 
 
 def _groups(match: Match) -> Iterator[Span]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from autofix.redact.spans import Match, one_of, rx, simple
@@ -48,24 +48,21 @@ class Value(NamedTuple):
     quoted: bool
 
 
-def read_values(data: bytes, at: int, *, in_url: bool = False) -> Iterator[Value]:
+def read_values(data: bytes, at: int, *, in_url: bool = False) -> Iterable[Value]:
     """The value that begins here; each of them when it is a list."""
     first = data[at : at + 1]
     if first in QUOTES:
-        yield _read_quoted(data, at + 1, first)
-        return
+        return (_read_quoted(data, at + 1, first),)
     run = _RUN.match(data, at)
     end = run.end() if run else at
     if not _may_be_special(data, at, end) or _SPECIAL.end(data, at) < 0:
-        value = _read_bare(data, at, end, in_url=in_url)
-        if value is not None:
-            yield value
-    elif (block := _BLOCK.match(data, at)) is not None:
-        yield from _read_block(data, block)
-    elif (opened := _OPEN.match(data, at)) is not None:
-        yield _read_quoted(data, opened.end(), opened[1])
-    elif _FORMAT.end(data, at) < 0 and _LIST.end(data, at) >= 0:
-        yield from _read_list(data, at)
+        return _read_bare(data, at, end, in_url=in_url)
+    if (block := _BLOCK.match(data, at)) is not None:
+        return _read_block(data, block)
+    if (opened := _OPEN.match(data, at)) is not None:
+        return (_read_quoted(data, opened.end(), opened[1]),)
+    is_list = _FORMAT.end(data, at) < 0 and _LIST.end(data, at) >= 0
+    return _read_list(data, at) if is_list else ()
 
 
 def _may_be_special(data: bytes, at: int, end: int) -> bool:
@@ -97,17 +94,17 @@ def _is_escaped(data: bytes, start: int, at: int) -> bool:
     return (at - before) % 2 == 1
 
 
-def _read_bare(data: bytes, at: int, end: int, *, in_url: bool) -> Value | None:
+def _read_bare(data: bytes, at: int, end: int, *, in_url: bool) -> tuple[Value, ...]:
     """A value without quotes, whose first run ends at `end`."""
     if end == at:
-        return None
+        return ()
     # a quote with a letter behind it closes nothing
     while data[end : end + 1] in QUOTES and _WORD_BEGINS.match(data, end + 1):
         more = _RUN.match(data, end + 1)
         end = more.end() if more else end + 1
     text = data[at:end]
     if text.isalnum():
-        return Value(at, end, quoted=False)
+        return (Value(at, end, quoted=False),)
     cut, marks = (_CUT_URL, _CUT_URL_MARKS) if in_url else (_CUT, _CUT_MARKS)
     if _has_one_of(text, marks):
         found = cut.find(text)[0]
@@ -115,7 +112,7 @@ def _read_bare(data: bytes, at: int, end: int, *, in_url: bool) -> Value | None:
     if _has_one_of(text, _CLOSING):
         text = _before_closer(text)
     end = at + len(text.rstrip(_TAIL))
-    return Value(at, end, quoted=False) if end > at else None
+    return (Value(at, end, quoted=False),) if end > at else ()
 
 
 def _has_one_of(text: bytes, marks: bytes) -> bool:

@@ -14,6 +14,7 @@ import re2
 
 FILL = 1
 """The byte that stands for what is redacted already; cleaning leaves no such character in a text."""
+FILLED = bytes((FILL,))
 BREAK = 2
 """The byte that stands for a line break or a colour that is written out, as ``\\n`` in JSON."""
 _TOKEN_ROOM = 4_096
@@ -182,4 +183,4 @@ def has_any(text: bytes, *words: bytes) -> bool:
 
 def is_filled(value: bytes) -> bool:
     """Whether nothing is left of a value but what was redacted before."""
-    return not value.strip(bytes((FILL,)))
+    return not value.strip(FILLED)

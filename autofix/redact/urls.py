@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from autofix.redact.spans import Match, Span, has_any, is_filled, rx
 from autofix.redact.values import is_placeholder, looks_random
 
-_URL = rx(
+_ADDRESS = (
     r"""(?i)\b([a-z][a-z0-9+.\-]{1,30})(?::(?:&#8203;)?//|%3A%2F%2F|:\\/\\/)([^\s\x02"'<>`]+)"""
 )
+_URL, _URL_PLACE = rx(_ADDRESS), rx(_ADDRESS, groups=False)
 _AUTHORITY_END = rx(r"[/?#\\]")
 _HOST = rx(
     r"@(?:&#8203;)?(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.\-]+|\$\{[^}]*\}|\(|<|\x01+)(?:[:/?#,;\\)\]}]|%3A|%2F|\z)"
@@ -45,8 +46,9 @@ _FILLER = {b"x-oauth-basic", b"x-token-auth", b"oauth2", b"x-access-token", b"gi
 def find_dsns(data: bytes) -> Iterator[Span]:
     """Passwords of database, broker and web addresses, and tokens in the place of a user."""
     if b"//" in data or b"%3A%2F%2F" in data or b"%3a%2f%2f" in data or b":\\/\\/" in data:
-        for match in _URL.finditer(data):
-            yield from _userinfo(match)
+        for start, end in _URL_PLACE.places(data):
+            if has_any(data[start:end], b"@", b"%40") and (match := _URL.match(data, start)):
+                yield from _userinfo(match)
     if has_any(data, b"@tcp(", b"@unix(", b"@udp(") or b"oracle:" in data.lower():
         for match in (*_BARE_DSN.finditer(data), *_ORACLE.finditer(data)):
             yield from _password(match.start(2), match[2])

@@ -111,6 +111,7 @@ _PLAIN = rx(r"[A-Za-z]+-?[0-9]{1,6}|[0-9]+[a-z]{1,6}")
 _NAMED = rx(r"(?:[A-Za-z][\w-]*\.)+[A-Za-z]{2,6}(?::[0-9]+)?")
 _DIGITS = b"0123456789"
 _MEASURE_BEGINS = tuple(bytes((byte,)) for byte in b"0123456789+-.,vV")
+_BASE64_MARKS = b"+/="
 _MARKS_TO_BLANKS = bytes.maketrans(b"-./:_+=~%", b" " * 9)
 _STANDS = frozenset(
     b"changeit placeholder example sample dummy todo tbd fixme foobar redacted filtered hidden"
@@ -164,15 +165,24 @@ def is_placeholder(value: bytes, *, quoted: bool) -> bool:
     bare = value.strip(b" ")
     if bare.isalnum():
         return _is_dull_word(bare, quoted=quoted)
+    if bare.translate(None, _BASE64_MARKS).isalnum():
+        dull = _is_masked(bare.lower())
+    else:
+        dull = _says_something(bare)
+    return dull or _is_path(bare) or (not quoted and _CODE.covers(bare))
+
+
+def _is_path(value: bytes) -> bool:
+    if b"/" not in value and b"\\" not in value:
+        return False
+    return _PATH.covers(value) and not looks_random(value.replace(b"/", b""))
+
+
+def _says_something(bare: bytes) -> bool:
     words = bare.lower().strip(b"._!?,").split(b" ")
     if (words[0] in _STATES and len(words) == 1) or not _GRAMMAR.isdisjoint(words):
         return True
-    if _PLACEHOLDER.covers(bare) or _is_name(bare):
-        return True
-    is_path = (b"/" in bare or b"\\" in bare) and _PATH.covers(bare)
-    if is_path and not looks_random(bare.replace(b"/", b"")):
-        return True
-    return not quoted and _CODE.covers(bare)
+    return _PLACEHOLDER.covers(bare) or _is_name(bare)
 
 
 def _is_dull_word(word: bytes, *, quoted: bool) -> bool:
@@ -180,10 +190,16 @@ def _is_dull_word(word: bytes, *, quoted: bool) -> bool:
     lower = word.lower()
     if lower in _STATES or lower in _GRAMMAR or lower in _STANDS:
         return True
-    masked = lower.startswith(b"xxxx") or not lower.strip(b"x") or b"xxxxxxxx" in lower
-    if masked or (lower.startswith(b"changeme") and len(lower) <= 12):  # noqa: PLR2004
+    if _is_masked(lower) or not lower.strip(b"x"):
         return True
     return (word.isalpha() and _is_name(word)) or (not quoted and word in _KEYWORDS)
+
+
+def _is_masked(lower: bytes) -> bool:
+    """What `_PLACEHOLDER` knows of letters, digits and the marks of base64, but for whole words."""
+    if lower.startswith(b"changeme"):
+        return len(lower) <= 12  # noqa: PLR2004
+    return lower.startswith(b"xxxx") or b"xxxxxxxx" in lower
 
 
 def _is_name(value: bytes) -> bool:
