@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from autofix.redact.addresses import is_client
 from autofix.redact.headers import is_basic, read_authorization, read_cookies
-from autofix.redact.joints import JOINT, MAYBE, PART, Named, fits, joins, read_form, read_joint
+from autofix.redact.joints import JOINT, PART, Named, fits, joins, read_form, read_named
 from autofix.redact.keys import Grade, Key, read_key
 from autofix.redact.reading import QUOTE, QUOTES, Value, read_values
 from autofix.redact.spans import FILLED, Span, has_any, one_of, rx, simple
@@ -25,8 +25,8 @@ _CORE = one_of(
 _NAMED = rx(rf"(?i)[a-z0-9_.$\-]*{_CORE}[a-z0-9_.$\-]*{JOINT}", groups=False)
 _NAME = simple(r"(?:[A-Za-z0-9_.$\-]|\xc5\xbf|\xe2\x84\xaa)+")
 """The name in it; re2 takes two more letters for an s and a k."""
-_DONE = simple(r"\x01+")
-_ENDS_VALUE = b" \t\n\f\r\x02<"
+_FILLED = simple(r"\x01+")
+_BLANKS, _PAUSES, _AFTER_QUOTE = b" \t\n\f\r\x02<", (b".", b",", b";", b":"), b" ,;:)]}\n\x02"
 _IN_URL = b"?&#"
 _LISTS = (b"[", b"(", b"{")
 _PAIRED = rx(
@@ -89,20 +89,26 @@ def _joined(data: bytes) -> Iterator[Span]:
     for start, at in _NAMED.places(data):
         if at <= covered:
             continue  # within a value that goes as a whole
-        end = _end_of(_NAME, data, start)
-        key = _read_name(data[start:end])
-        if key is None or (looked and _is_done(data, at, key)):
+        named = _read_named(data[start:at])
+        if named is None or (looked and _is_done(data, start, at, named.key)):
             continue
-        if key.grade is Grade.random and _LONG.end(data, at) < 0:
+        if named.key.grade is Grade.random and _LONG.end(data, at) < 0:
             continue
-        named = Named(start, data[start:end], read_joint(data[end:at]), at)
-        if not joins(data, named, key):
+        if not joins(data, named, start, at):
             continue
         in_url = start > 0 and data[start - 1] in _IN_URL
-        form = read_form(data, named)
-        for span in _judge(data, _sure(key, named), at, in_url=in_url, form=form):
+        form = read_form(data, named, start, at)
+        for span in _judge(data, named.sure, at, in_url=in_url, form=form):
             covered = max(covered, span.end)
             yield span
+
+
+@lru_cache(maxsize=4096)
+def _read_named(text: bytes) -> Named | None:
+    """What a name and its joint say; None when it is no telling name."""
+    end = _end_of(_NAME, text, 0)
+    key = read_key(text[:end].decode())
+    return None if key is None else read_named(text[:end], key, text[end:])
 
 
 def _end_of(run: re.Pattern[bytes], data: bytes, at: int) -> int:
@@ -115,15 +121,22 @@ def _read_name(name: bytes) -> Key | None:
     return read_key(name.decode())
 
 
-def _is_done(data: bytes, at: int, key: Key) -> bool:
-    """Whether all of the value was redacted before."""
+def _is_done(data: bytes, start: int, at: int, key: Key) -> bool:
+    """Whether all of the value was redacted before, by what stands behind."""
     quote = data[at : at + 1]
     quoted = quote in QUOTES
-    filled = _DONE.match(data, at + quoted)
-    if filled is None or key.grade is Grade.scheme:
+    filled = _FILLED.match(data, at + quoted)
+    if filled is None or key.grade is Grade.scheme or key.grade is Grade.cookie:
         return False
-    behind = data[filled.end() : filled.end() + 1]
-    return behind == quote if quoted else behind in _ENDS_VALUE
+    end = filled.end()
+    behind, next_one = data[end : end + 1], data[end + 1 : end + 2]
+    if quoted:
+        return behind == quote
+    if behind in _PAUSES:
+        return next_one in _BLANKS
+    if behind == b"&":
+        return start > 0 and data[start - 1] in _IN_URL
+    return behind in _BLANKS or (behind in QUOTES and next_one in _AFTER_QUOTE)
 
 
 def find_flags(data: bytes) -> Iterator[Span]:
@@ -140,11 +153,6 @@ def find_flags(data: bytes) -> Iterator[Span]:
                 yield Span(found.start, found.end, key.kind)
 
 
-def _sure(key: Key, named: Named) -> Key:
-    """A ``"pass"`` in quotes is a password; without them it may count passed tests."""
-    return Key(key.kind, Grade.any) if named.joint.quoted and key == MAYBE else key
-
-
 def _judge(
     data: bytes, key: Key, at: int, *, in_url: bool = False, form: bytes = b"="
 ) -> Iterable[Span]:
@@ -152,24 +160,20 @@ def _judge(
         return read_authorization(data, at, form)
     if key.grade is Grade.cookie:
         return read_cookies(data, at)
-    values = list(read_values(data, at, in_url=in_url))
+    values = read_values(data, at, in_url=in_url)
     if key.grade is Grade.address:
         return [span for value in values for span in _addresses(data, value)]
-    if len(values) > 1 and data[at : at + 1] in _LISTS:
-        form = b"["
-    return [
-        Span(value.start, value.end, key.kind)
-        for value in values
-        if _is_secret(data, key, value, form)
-    ]
-
-
-def _is_secret(data: bytes, key: Key, value: Value, form: bytes) -> bool:
-    if not fits(data, key, value, form):
-        return False
-    text = data[value.start : value.end]
-    known = key.kind == "auth" and is_basic(text)
-    return known or is_secret(text, key, quoted=value.quoted)
+    if data[at : at + 1] in _LISTS:
+        values = list(values)
+        form = b"[" if len(values) > 1 else form
+    found = []
+    for value in values:
+        text = data[value.start : value.end]
+        if fits(data, key, value, text, form) and (
+            is_secret(text, key, quoted=value.quoted) or (key.kind == "auth" and is_basic(text))
+        ):
+            found.append(Span(value.start, value.end, key.kind))
+    return found
 
 
 def _addresses(data: bytes, value: Value) -> Iterator[Span]:

@@ -69,10 +69,14 @@ def _find(data: bytes, detectors: Sequence[Detector]) -> list[Span]:
 def _changed(data: bytes, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The lines that change, with one more before and behind; those that touch as one."""
     start, stop = -1, -1
+    line_stop = -1
     for begin, end in places:
+        if end <= line_stop:
+            continue  # a line that changes already
+        line_stop = data.find(b"\n", end)
+        line_stop = len(data) if line_stop < 0 else line_stop
         first = data.rfind(b"\n", 0, max(0, data.rfind(b"\n", 0, begin))) + 1
-        last = data.find(b"\n", end)
-        last = data.find(b"\n", last + 1) if last >= 0 else -1
+        last = data.find(b"\n", line_stop + 1)
         last = len(data) if last < 0 else last
         if first > stop >= 0:
             yield start, stop
@@ -102,16 +106,18 @@ def find_spans(data: bytes, detectors: Sequence[Detector]) -> Iterator[Span]:
     part of what follows.
     """
     live, *others = detectors
-    exact, filled = overwrite(data)
+    exact, filled, written = overwrite(data)
+    parted, escaped = part_escapes(filled)
+    looked = FILLED in exact
     for detector, view in ((live, exact), *((detector, filled) for detector in others)):
         for span in detector(view):
-            if _is_bare(view, span):
+            if not looked or _is_bare(view, span):
                 yield span
-    for view in (exact, part_escapes(filled)):
-        lines, places = _differing(view, filled)
+    for view, places in ((exact, written), (parted, escaped)):
+        lines, begins = _lines_at(view, places)
         for span in (*find_tokens(lines), *find_shapes(lines)) if lines else ():
             if _is_bare(lines, span):
-                start, at = places[bisect_right(places, (span.start, len(view))) - 1]
+                start, at = begins[bisect_right(begins, (span.start, len(view))) - 1]
                 by = at - start
                 yield span._replace(start=span.start + by, end=span.end + by)
 
@@ -120,20 +126,20 @@ def _is_bare(view: bytes, span: Span) -> bool:
     return bool(view[span.start : span.end].strip(FILLED))
 
 
-def _differing(view: bytes, other: bytes) -> tuple[bytes, list[tuple[int, int]]]:
-    """The lines of a view that another one has not; where each begins in them, and in the view."""
-    if view == other:
-        return b"", []
+def _lines_at(view: bytes, places: Iterable[int]) -> tuple[bytes, list[tuple[int, int]]]:
+    """The lines with these places, from left to right; where each begins in them, and in all."""
     lines: list[bytes] = []
-    places: list[tuple[int, int]] = []
-    start = at = 0
-    for line, same in zip(view.split(b"\n"), other.split(b"\n"), strict=True):
-        if line != same:
-            lines.append(line)
-            places.append((start, at))
-            start += len(line) + 1
-        at += len(line) + 1
-    return b"\n".join(lines), places
+    begins: list[tuple[int, int]] = []
+    size = stop = 0
+    for place in places:
+        if place < stop:
+            continue
+        at = view.rfind(b"\n", 0, place) + 1
+        stop = view.find(b"\n", place) + 1 or len(view) + 1
+        lines.append(view[at : stop - 1])
+        begins.append((size, at))
+        size += stop - at
+    return b"\n".join(lines), begins
 
 
 def merge(spans: Iterable[Span]) -> Iterator[Span]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from autofix.redact.keys import Grade, Key
@@ -14,6 +13,7 @@ _BLANKS = b" \t\n\x02"
 ENV, ELEMENT = b"env", b"element"
 _LOOSE = {b",", b"|", b"[", b"->", "→".encode()}
 """What may join a name and a value, and mostly does not."""
+_ASSIGNS = {b"=", b":=", b":"}
 MAYBE = Key("password", Grade.likely)
 _PAIR_BEGINS = rx(r"[(\[{][ ]?[ub]?\\*[\"'`]?\z")
 _PAIR_ENDS = rx(rf"{QUOTE}(?:>>)?[)\]}}]")
@@ -45,18 +45,23 @@ class Joint(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A name with what joins it to its value."""
+    """A telling name with what joins it to its value."""
 
-    start: int
     name: bytes
+    key: Key
+    sure: Key
+    """The same when something was found: a ``"pass"`` in quotes does not count passed tests."""
     joint: Joint
-    at: int
-    """Where the value begins."""
 
 
-@lru_cache(maxsize=1024)
-def read_joint(text: bytes) -> Joint:
-    """The parts of what `JOINT` matches."""
+def read_named(name: bytes, key: Key, text: bytes) -> Named:
+    """The name with the parts of what `JOINT` matches behind it."""
+    joint = _read_joint(text)
+    sure = Key(key.kind, Grade.any) if joint.quoted and key == MAYBE else key
+    return Named(name, key, sure, joint)
+
+
+def _read_joint(text: bytes) -> Joint:
     match = _JOINT.match(text)
     if match is None:
         return Joint(b"", text, text.strip(_BLANKS), quoted=False, blanks=0)
@@ -65,19 +70,21 @@ def read_joint(text: bytes) -> Joint:
     return Joint(closers, mark, mark.strip(_BLANKS), quoted, len(text) - match.end(2))
 
 
-def joins(data: bytes, named: Named, key: Key) -> bool:
-    """Whether what stands between name and value makes the one the other's."""
-    joint = named.joint
-    form, end = joint.form, named.at - joint.blanks
-    if form == b":" and (data[end : end + 1] == b":" or data[end : end + 2] == b"//"):
-        return False
-    if form == b":" and key == MAYBE and not joint.closers.strip():
-        return False  # a test that passed
+def joins(data: bytes, named: Named, start: int, at: int) -> bool:
+    """Whether what stands between a name and the value here makes the one the other's."""
+    joint, key = named.joint, named.key
+    form, end = joint.form, at - joint.blanks
+    if form == b"=":
+        return True
+    if form == b":":
+        if data[end : end + 1] == b":" or data[end : end + 2] == b"//":
+            return False
+        return key != MAYBE or bool(joint.closers.strip())  # else a test that passed
     if form == b">":
-        return _is_tag(data, named)
+        return _is_tag(data, joint, start)
     if form == b",":
-        opened = data[named.start - 1 : named.start] == b"{"
-        if (opened or joint.quoted) and PART.end(data, named.at) >= 0:
+        opened = data[start - 1 : start] == b"{"
+        if (opened or joint.quoted) and PART.end(data, at) >= 0:
             return True
         return _DRAWN.end(data, end) >= 0
     if form == b"(":
@@ -85,26 +92,25 @@ def joins(data: bytes, named: Named, key: Key) -> bool:
     return form != b"|" or key.grade <= Grade.likely
 
 
-def read_form(data: bytes, named: Named) -> bytes:
+def read_form(data: bytes, named: Named, start: int, at: int) -> bytes:
     """How name and value are joined; `ENV` for a line of an environment, `ELEMENT` over a line."""
     joint, form = named.joint, named.joint.form
-    if form == b"=" and named.name.isupper() and not joint.closers and not joint.blanks:
+    if form == b"=" and not joint.closers and not joint.blanks and named.name.isupper():
         return ENV
     if form == b">" and joint.mark != form:
         return ELEMENT
     if form != b",":
         return form
-    before = data[max(0, named.start - 6) : named.start]
+    before = data[max(0, start - 6) : start]
     if _PAIR_BEGINS.find(before)[0] >= 0:
-        value = next(iter(read_values(data, named.at)), None)
+        value = next(iter(read_values(data, at)), None)
         if value is not None and _PAIR_ENDS.end(data, value.end) >= 0:
             return b"=" if not reads_as_name(data[value.start : value.end]) else form
     return form
 
 
-def fits(data: bytes, key: Key, value: Value, form: bytes) -> bool:
-    """Whether a value that is joined in this form looks like one at all."""
-    text = data[value.start : value.end]
+def fits(data: bytes, key: Key, value: Value, text: bytes, form: bytes) -> bool:
+    """Whether a value that is joined in this form, and its text, look like one at all."""
     if form in _LOOSE and not _passes(key, text):
         return False
     if form == ELEMENT:
@@ -113,13 +119,13 @@ def fits(data: bytes, key: Key, value: Value, form: bytes) -> bool:
         return looks_random(text) or _closes(data, value.end)
     if form == b",":
         return value.quoted or looks_random(text)
-    variable = not value.quoted and _is_variable(data, value, form)
-    return not variable and not _is_prose(data, value, form)
+    if value.quoted:
+        return True
+    return not _is_variable(data, value, text, form) and not _is_prose(data, value, text, form)
 
 
-def _is_tag(data: bytes, named: Named) -> bool:
+def _is_tag(data: bytes, joint: Joint, start: int) -> bool:
     """``<password>x</password>``, ``<ns:password>``, ``key="password">``."""
-    start, joint = named.start, named.joint
     if _QUOTED.end(joint.closers) >= 0:
         return not has_any(joint.mark, b"\n", b"\x02")
     before = data[max(0, start - 20) : start]
@@ -139,22 +145,14 @@ def _passes(key: Key, text: bytes) -> bool:
     return looks_likely(text) or (key.kind == "password" and looks_chosen(text))
 
 
-def _is_variable(data: bytes, value: Value, form: bytes) -> bool:
+def _is_variable(data: bytes, value: Value, text: bytes, form: bytes) -> bool:
     """``page_token=next_page``, ``token: SecretStr = …``: code, with a name on the right."""
-    if form not in {b"=", b":=", b":"} or not reads_as_name(data[value.start : value.end]):
-        return False
-    return _AFTER_NAME.end(data, value.end) >= 0
+    return form in _ASSIGNS and reads_as_name(text) and _AFTER_NAME.end(data, value.end) >= 0
 
 
-def _is_prose(data: bytes, value: Value, form: bytes) -> bool:
+def _is_prose(data: bytes, value: Value, text: bytes, form: bytes) -> bool:
     """``password: something went wrong``: a word behind a colon with more words behind it."""
-    text = data[value.start : value.end]
-    if (
-        form != b":"
-        or value.quoted
-        or not text.isalpha()
-        or data[value.start - 1 : value.start] != b" "
-    ):
+    if form != b":" or not text.isalpha() or data[value.start - 1 : value.start] != b" ":
         return False
     rest = data[value.end : min(line_end(data, value.end), value.end + 40)]
     words = rest.split()

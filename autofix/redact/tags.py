@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-from autofix.redact.spans import BREAK, FILL, rx
+from autofix.redact.spans import BREAK, FILLED, rx
 
 MARKER = rx(r"«[a-z][a-z0-9-]{1,40}:[0-9a-f]{4}»")
 _WRITTEN_OUT = rx(
@@ -18,7 +18,7 @@ _WRITTEN_OUT = rx(
     r"|\\+u00(?:0[0-9a-dA-D]|85)|\\+u202[89]"
 )
 _ESCAPED = rx(r"%[0-9a-fA-F]{2}|\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}")
-_BLANK = ord(" ")
+_BREAK, _BLANK = bytes((BREAK,)), b" "
 _TAB = b"\\t"
 _MARK = "«".encode()[0]
 _TAG_BYTES = 2
@@ -35,27 +35,28 @@ def render_marker(key: bytes, kind: str, value: bytes) -> bytes:
     return f"«{kind}:{tag}»".encode()
 
 
-def part_escapes(data: bytes) -> bytes:
-    """The text with `BREAK` over each escaped character, so that no token runs into one."""
+def part_escapes(data: bytes) -> tuple[bytes, list[int]]:
+    """The text with `BREAK` over each escaped character, so that no token runs into one; and where."""
     if b"%" not in data and b"\\" not in data:
-        return data
-    parted = bytearray(data)
+        return data, []
+    parted, places = bytearray(data), []
     for start, end in _ESCAPED.places(data):
-        parted[start:end] = bytes((BREAK,)) * (end - start)
-    return bytes(parted)
+        parted[start:end] = _BREAK * (end - start)
+        places.append(start)
+    return bytes(parted), places
 
 
-def overwrite(data: bytes) -> tuple[bytes, bytes]:
-    """The text with `FILL` over each marker; and as rules see it, which is more.
+def overwrite(data: bytes) -> tuple[bytes, bytes, list[int]]:
+    """The text with `FILL` over each marker; as rules see it, which is more; and where that is more.
 
-    That has `BREAK` over written-out line breaks, and blanks for a written-out tab. Every place
+    There `BREAK` stands over written-out line breaks, and blanks for a written-out tab. Every place
     stays where it is.
     """
-    exact, filled = bytearray(data), bytearray(data)
+    exact, filled, places = bytearray(data), bytearray(data), []
     for start, end in _WRITTEN_OUT.places(data):
         if data[start] == _MARK:
-            exact[start:end] = filled[start:end] = bytes((FILL,)) * (end - start)
+            exact[start:end] = filled[start:end] = FILLED * (end - start)
         else:
-            byte = _BLANK if data[end - 2 : end] == _TAB else BREAK
-            filled[start:end] = bytes((byte,)) * (end - start)
-    return bytes(exact), bytes(filled)
+            filled[start:end] = (_BLANK if data[end - 2 : end] == _TAB else _BREAK) * (end - start)
+            places.append(start)
+    return bytes(exact), bytes(filled), places

@@ -136,7 +136,7 @@ def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
         return False
     if is_filled(value) or is_placeholder(value, quoted=quoted):
         return False
-    if grade in {Grade.any, Grade.scheme, Grade.cookie}:
+    if grade is Grade.any or grade is Grade.scheme or grade is Grade.cookie:
         human = key.kind in {"password", "secret"}
         if not human and (b" " in value or _is_word(value)):
             return False
@@ -157,7 +157,6 @@ def _is_word(value: bytes) -> bool:
     return len(value) <= _MOST_WORD + (value[:1].isupper() and value[1:].islower())
 
 
-@lru_cache(maxsize=1024)
 def is_placeholder(value: bytes, *, quoted: bool) -> bool:
     """Whether a value stands for a secret, or says something about one."""
     if len(value) > 200:  # noqa: PLR2004
@@ -248,12 +247,23 @@ def looks_random(value: bytes) -> bool:
     if (size == _UUID_SIZE and _UUID.covers(value)) or _is_measure(value, digits=99):
         return False
     runs = _RUNS.findall(value)
-    if len(runs) < _MIN_RUNS or entropy(value) < _MIN_ENTROPY or _is_slug(value):
+    if len(runs) < _MIN_RUNS or not _is_mixed(value) or _is_slug(value):
         return False
     if size >= _LEAST_HEXADECIMAL and _HEXADECIMAL.fullmatch(value) is not None:
         return True
     words = [run for run in runs if run.isalpha()]
     return sum(map(len, words)) < _MEAN_WORD * len(words)
+
+
+def _is_mixed(value: bytes) -> bool:
+    """Whether its entropy is high enough; often the number of different bytes says so alone."""
+    return _surely_mixed(len(value), len(set(value))) or entropy(value) >= _MIN_ENTROPY
+
+
+@lru_cache(maxsize=_LOOKED_AT**2)
+def _surely_mixed(size: int, different: int) -> bool:
+    """Whether so many different bytes are enough even when all others are one of them."""
+    return entropy(bytes(range(different)) + b"\0" * (size - different)) > _MIN_ENTROPY + 0.01
 
 
 def count_digits(value: bytes) -> int:
