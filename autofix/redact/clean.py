@@ -44,7 +44,7 @@ def clean(text: str) -> bytes:
     Every kind of line break becomes a newline; half a surrogate pair becomes a question mark.
     """
     data = strip_hidden(text.encode("utf-8", "replace"))
-    if not any(len(line) > LINE_CAP for line in data.split(b"\n")):
+    if max(map(len, data.split(b"\n"))) <= LINE_CAP:
         return data
     return "\n".join(_cap(line) for line in data.decode().split("\n")).encode()
 

@@ -63,7 +63,7 @@ def _redact(data: bytes, key: bytes, detectors: Sequence[Detector], look: int) -
 
 
 def _find(data: bytes, detectors: Sequence[Detector]) -> list[Span]:
-    return list(merge(find_spans(data, detectors)))
+    return merge(find_spans(data, detectors))
 
 
 def _changed(data: bytes, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -98,7 +98,7 @@ def _cut(data: bytes, edges: Iterable[tuple[int, int]]) -> tuple[list[bytes], li
     return [*kept, data[end:]], blocks
 
 
-def find_spans(data: bytes, detectors: Sequence[Detector]) -> Iterator[Span]:
+def find_spans(data: bytes, detectors: Sequence[Detector]) -> list[Span]:
     """What the rules find, in their order; nothing that was redacted before.
 
     The first rule is that of the live secrets, which sees the text as it is. The rules for tokens
@@ -108,22 +108,18 @@ def find_spans(data: bytes, detectors: Sequence[Detector]) -> Iterator[Span]:
     live, *others = detectors
     exact, filled, written = overwrite(data)
     parted, escaped = part_escapes(filled)
-    looked = FILLED in exact
-    for detector, view in ((live, exact), *((detector, filled) for detector in others)):
-        for span in detector(view):
-            if not looked or _is_bare(view, span):
-                yield span
+    spans: list[Span] = list(live(exact))
+    for detector in others:
+        spans.extend(detector(filled))
     for view, places in ((exact, written), (parted, escaped)):
         lines, begins = _lines_at(view, places)
         for span in (*find_tokens(lines), *find_shapes(lines)) if lines else ():
-            if _is_bare(lines, span):
-                start, at = begins[bisect_right(begins, (span.start, len(view))) - 1]
-                by = at - start
-                yield span._replace(start=span.start + by, end=span.end + by)
-
-
-def _is_bare(view: bytes, span: Span) -> bool:
-    return bool(view[span.start : span.end].strip(FILLED))
+            start, at = begins[bisect_right(begins, (span.start, len(view))) - 1]
+            by = at - start
+            spans.append(span._replace(start=span.start + by, end=span.end + by))
+    if FILLED not in exact:
+        return spans
+    return [span for span in spans if exact[span.start : span.end].strip(FILLED)]
 
 
 def _lines_at(view: bytes, places: Iterable[int]) -> tuple[bytes, list[tuple[int, int]]]:
@@ -142,23 +138,23 @@ def _lines_at(view: bytes, places: Iterable[int]) -> tuple[bytes, list[tuple[int
     return b"\n".join(lines), begins
 
 
-def merge(spans: Iterable[Span]) -> Iterator[Span]:
+def merge(spans: Sequence[Span]) -> list[Span]:
     """Parts that overlap as one, of the kind that was found first."""
-    ranked = sorted(enumerate(spans), key=lambda pair: (pair[1].start, pair[0]))
-    rank, last = -1, None
-    for place, span in ranked:
-        if last is None or span.start >= last.end:
-            if last is not None:
-                yield last
-            rank, last = place, span
+    merged: list[Span] = []
+    ranks: list[int] = []
+    for place in sorted(range(len(spans)), key=[span.start for span in spans].__getitem__):
+        span = spans[place]
+        if not merged or span.start >= merged[-1].end:
+            merged.append(span)
+            ranks.append(place)
             continue
-        best = span if place < rank else last
+        last = merged[-1]
+        best = span if place < ranks[-1] else last
         end = max(last.end, span.end)
         same = (best.start, best.end) == (last.start, end)
-        last = Span(last.start, end, best.kind, best.identity if same else None)
-        rank = min(rank, place)
-    if last is not None:
-        yield last
+        merged[-1] = Span(last.start, end, best.kind, best.identity if same else None)
+        ranks[-1] = min(ranks[-1], place)
+    return merged
 
 
 def _replace(data: bytes, spans: Iterable[Span], key: bytes) -> tuple[bytes, list[tuple[int, int]]]:

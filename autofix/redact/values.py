@@ -100,7 +100,8 @@ _RANDOM = simple(r"[A-Za-z0-9+/=_\-.~%:]+")
 _PARTS = simple(r"[A-Za-z]+|[0-9]+")
 _HEXADECIMAL = simple(r"[0-9a-f]+|[0-9A-F]+")
 _RUNS = simple(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_LIKELY = rx(r"[!-~]{6,200}")
+_LIKELY = simple(r"[!-~]+")
+_SYMBOLS = b"!@#$%^&*?~"
 _LETTERS = simple(r"[A-Za-z][a-z]*|[A-Z]+")
 _IDENTIFIER = simple(r"[A-Za-z_][A-Za-z_.\-]*")
 _NAME = rx(r"_?[A-Za-z]+(?:_[A-Za-z]+)+|_[A-Za-z]+|[A-Za-z]+[A-Z][a-z]+[A-Za-z]*")
@@ -118,6 +119,7 @@ _STANDS = frozenset(
     b" masked removed scrubbed sanitized omitted secure".split()
 )
 """What `_PLACEHOLDER` knows of words alone."""
+_DULL = _STATES | _GRAMMAR | _STANDS
 _KEYWORDS = frozenset(b"await new lambda func function async return typeof".split())
 """What `_CODE` knows of words alone."""
 _SHORTEST = 3
@@ -187,7 +189,7 @@ def _says_something(bare: bytes) -> bool:
 def _is_dull_word(word: bytes, *, quoted: bool) -> bool:
     """The same of letters and digits alone, of which no pattern has to be asked."""
     lower = word.lower()
-    if lower in _STATES or lower in _GRAMMAR or lower in _STANDS:
+    if lower in _DULL:
         return True
     if _is_masked(lower) or not lower.strip(b"x"):
         return True
@@ -228,14 +230,21 @@ def looks_chosen(value: bytes) -> bool:
 
 def looks_likely(value: bytes) -> bool:
     """Whether this could be a password or more: no word, no name, no measure."""
-    if not _LIKELY.covers(value) or _is_measure(value, digits=99):
+    if not 6 <= len(value) <= 200 or _LIKELY.fullmatch(value) is None:  # noqa: PLR2004
         return False
-    if _PLAIN.covers(value) or _NAMED.covers(value) or b"://" in value:
+    if _is_measure(value, digits=99) or _is_plain(value) or b"://" in value:
         return False
     has_digit = count_digits(value) > 0
     has_letter = value.lower() != value.upper()
-    has_symbol = any(byte in b"!@#$%^&*?~" for byte in value)
+    has_symbol = len(value.translate(None, _SYMBOLS)) < len(value)
     return (has_digit and has_letter and not _is_slug(value)) or (has_letter and has_symbol)
+
+
+def _is_plain(value: bytes) -> bool:
+    """A word with a number, or the name of a host or a field."""
+    if value.replace(b"-", b"", 1).isalnum():
+        return _PLAIN.covers(value)
+    return b"." in value and _NAMED.covers(value)
 
 
 def looks_random(value: bytes) -> bool:
@@ -288,12 +297,15 @@ def _is_measure(value: bytes, digits: int = 4) -> bool:
 def _is_slug(value: bytes) -> bool:
     """Words and numbers joined by marks, as in ``cache-users-v1``."""
     parts = value.translate(_MARKS_TO_BLANKS).split()
-    return all(
-        part.isdigit() or _LETTERS.fullmatch(part) is not None or _is_numbered(part)
-        for part in parts
-    )
+    return all(part.isdigit() or _is_letters(part) or _is_numbered(part) for part in parts)
+
+
+def _is_letters(part: bytes) -> bool:
+    return part.isalpha() and _LETTERS.fullmatch(part) is not None
 
 
 def _is_numbered(part: bytes) -> bool:
+    if len(part) > 12:  # noqa: PLR2004
+        return False
     pieces = len(_PARTS.findall(part))
-    return (pieces <= 2 and len(part) <= 12) or (pieces == 3 and len(part) <= 9)  # noqa: PLR2004
+    return pieces <= 2 or (pieces == 3 and len(part) <= 9)  # noqa: PLR2004
