@@ -58,8 +58,12 @@ def strip_hidden(data: bytes) -> bytes:
     """The text without escape sequences, control, bidi, zero-width and tag characters."""
     if data.isascii() and _ODD.find(data)[0] < 0:
         return data
-    data = _drop(_TITLED_ESCAPES if has_any(data, *_TITLES) else _ESCAPES, data)
-    data = _drop(_BLANKS, _drop(_BREAKS, data, b"\n"), b" ")
+    if has_any(data, b"\x1b", b"\xc2"):
+        data = _drop(_TITLED_ESCAPES if has_any(data, *_TITLES) else _ESCAPES, data)
+    if has_any(data, b"\r", b"\xe2\x80", b"\xc2\x85"):
+        data = _drop(_BREAKS, data, b"\n")
+    if has_any(data, b"\x0b", b"\x0c"):
+        data = _drop(_BLANKS, data, b" ")
     return _drop(_HIDDEN, data)
 
 

@@ -13,6 +13,7 @@ _BLANKS = b" \t\n\x02"
 ENV, ELEMENT = b"env", b"element"
 _LOOSE = {b",", b"|", b"[", b"->", "→".encode()}
 """What may join a name and a value, and mostly does not."""
+_UNSURE = _LOOSE | {b">", b"("}
 _ASSIGNS = {b"=", b":=", b":"}
 MAYBE = Key("password", Grade.likely)
 _PAIR_BEGINS = rx(r"[(\[{][ ]?[ub]?\\*[\"'`]?\z")
@@ -52,13 +53,16 @@ class Named(NamedTuple):
     sure: Key
     """The same when something was found: a ``"pass"`` in quotes does not count passed tests."""
     joint: Joint
+    plain: bool
+    """Whether any value behind it that could be a secret is one."""
 
 
 def read_named(name: bytes, key: Key, text: bytes) -> Named:
     """The name with the parts of what `JOINT` matches behind it."""
     joint = _read_joint(text)
     sure = Key(key.kind, Grade.any) if joint.quoted and key == MAYBE else key
-    return Named(name, key, sure, joint)
+    plain = sure.grade is Grade.any and joint.form not in _UNSURE
+    return Named(name, key, sure, joint, plain)
 
 
 def _read_joint(text: bytes) -> Joint:
@@ -95,8 +99,9 @@ def joins(data: bytes, named: Named, start: int, at: int) -> bool:
 def read_form(data: bytes, named: Named, start: int, at: int) -> bytes:
     """How name and value are joined; `ENV` for a line of an environment, `ELEMENT` over a line."""
     joint, form = named.joint, named.joint.form
-    if form == b"=" and not joint.closers and not joint.blanks and named.name.isupper():
-        return ENV
+    if form == b"=":
+        constant = not joint.closers and not joint.blanks and named.name.isupper()
+        return ENV if constant else form
     if form == b">" and joint.mark != form:
         return ELEMENT
     if form != b",":
