@@ -111,7 +111,11 @@ _MOST_WORD = 16
 _PLAIN = rx(r"[A-Za-z]+-?[0-9]{1,6}|[0-9]+[a-z]{1,6}")
 _NAMED = rx(r"(?:[A-Za-z][\w-]*\.)+[A-Za-z]{2,6}(?::[0-9]+)?")
 _DIGITS = b"0123456789"
-_MEASURE_BEGINS = tuple(bytes((byte,)) for byte in b"0123456789+-.,vV")
+_MEASURE_BEGINS = b"0123456789+-.,vV"
+_NO_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha() or byte > 127)  # noqa: PLR2004
+_MEASURE_FIRST = frozenset(bytes((byte,)) for byte in _MEASURE_BEGINS)
+_MOST_UNIT = 5
+"""Letters that a measure can have without a dot."""
 _BASE64_MARKS = b"+/="
 _MARKS_TO_BLANKS = bytes.maketrans(b"-./:_+=~%", b" " * 9)
 _STANDS = frozenset(
@@ -120,6 +124,9 @@ _STANDS = frozenset(
 )
 """What `_PLACEHOLDER` knows of words alone."""
 _DULL = _STATES | _GRAMMAR | _STANDS
+OPAQUE = simple(r"[A-Za-z0-9_+/=\-]+")
+_DULL_STARTS, _DULL_ENDS = (b"/", b"change", b"projects/"), (b"here", b"placeholder")
+"""What a placeholder, a path or a piece of code made of those begins or ends with."""
 _KEYWORDS = frozenset(b"await new lambda func function async return typeof".split())
 """What `_CODE` knows of words alone."""
 _SHORTEST = 3
@@ -154,14 +161,18 @@ def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
 
 
 def is_opaque(value: bytes) -> bool:
-    """Whether letters and digits are a secret under a name that asks for no more.
+    """Whether a run of `OPAQUE` is a secret under a name that asks for no more.
 
-    A short cut: `is_secret` says the same of such a value, and of others.
+    A short cut for most of what is: `is_secret` says the same of it, and of other values.
     """
-    if not value.isalnum() or value.isalpha() or not _SHORTEST <= len(value) <= _LOOKED_AT:
+    if not _SHORTEST <= len(value) <= _LOOKED_AT or not count_digits(value):
+        return False
+    if value[0] in _MEASURE_BEGINS and len(value.translate(None, _NO_LETTERS)) <= _MOST_UNIT:
         return False
     lower = value.lower()
-    return b"xxxx" not in lower and lower not in _DULL and value[:1] not in _MEASURE_BEGINS
+    if b"xxxx" in lower or lower.strip(b"_") in _DULL:
+        return False
+    return not lower.startswith(_DULL_STARTS) and not lower.endswith(_DULL_ENDS)
 
 
 def _is_word(value: bytes) -> bool:
@@ -302,7 +313,7 @@ def _is_measure(value: bytes, digits: int = 4) -> bool:
     """A number, a size, a time, a version; digits alone from so many on may be a secret."""
     if value.isdigit():
         return len(value) < digits
-    return value.startswith(_MEASURE_BEGINS) and _MEASURE.covers(value.lower())
+    return value[:1] in _MEASURE_FIRST and _MEASURE.covers(value.lower())
 
 
 def _is_slug(value: bytes) -> bool:
