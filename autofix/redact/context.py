@@ -25,7 +25,7 @@ _CORE = one_of(
 _NAMED = rx(rf"(?i)[a-z0-9_.$\-]*{_CORE}[a-z0-9_.$\-]*{JOINT}", groups=False)
 _NAME = simple(r"(?:[A-Za-z0-9_.$\-]|\xc5\xbf|\xe2\x84\xaa)+")
 """The name in it; re2 takes two more letters for an s and a k."""
-_QUOTES, _FAR = b"\"'`", 200
+_FAR = 200
 _FILLED = simple(r"\x01+")
 _BLANKS, _PAUSES, _AFTER_QUOTE = b" \t\n\f\r\x02<", (b".", b",", b";", b":"), b" ,;:)]}\n\x02"
 _IN_URL = b"?&#"
@@ -93,10 +93,12 @@ def _joined(data: bytes) -> Iterator[Span]:
         named = _read_named(data[start:at])
         if named is None or (looked and _is_done(data, start, at, named.key)):
             continue
-        if named.plain and (end := _opaque_end(data, at)) > 0:
-            covered = end
-            yield Span(at + (data[at] in _QUOTES), end, named.key.kind)
-            continue
+        if named.plain:
+            begin, end = _read_opaque(data, start, at)
+            if end > 0:
+                covered = end
+                yield Span(begin, end, named.key.kind)
+                continue
         if named.key.grade is Grade.random and _LONG.end(data, at) < 0:
             continue
         if not joins(data, named, start, at):
@@ -108,21 +110,40 @@ def _joined(data: bytes) -> Iterator[Span]:
             yield span
 
 
-def _opaque_end(data: bytes, at: int) -> int:
-    """Where the value ends if it is a run of `OPAQUE`, quoted or not, and a secret; else 0.
+def _read_opaque(data: bytes, start: int, at: int) -> tuple[int, int]:
+    """Where the value stands if it is a run of `OPAQUE`, quoted or not, and a secret; else 0, 0.
 
     All other looks at such a value come to the same, at several times the cost.
     """
-    first = data[at : at + 1]
-    if first in QUOTES:
-        end = data.find(first, at + 1, at + _FAR)
-        value = data[at + 1 : end] if end > 0 else b""
-        return end if OPAQUE.fullmatch(value) and is_opaque(value) else 0
-    run = OPAQUE.match(data, at)
+    quote = _quote_at(data, at)
+    begin = at + len(quote)
+    run = OPAQUE.match(data, begin, begin + _FAR)
     if run is None or not is_opaque(run[0]):
-        return 0
-    behind = data[run.end() : run.end() + 1]
-    return run.end() if behind in _BLANKS else 0
+        return 0, 0
+    end = run.end()
+    ends = data.startswith(quote, end) if quote else _ends_bare(data, start, end)
+    return (begin, end) if ends else (0, 0)
+
+
+def _quote_at(data: bytes, at: int) -> bytes:
+    """The quote that stands here, with its backslashes; empty without one."""
+    quote = data[at : at + 1]
+    if quote in QUOTES:
+        return quote
+    end = at
+    while end < at + _FAR and data[end : end + 1] == b"\\":
+        end += 1
+    return data[at : end + 1] if end > at and data[end : end + 1] in QUOTES else b""
+
+
+def _ends_bare(data: bytes, start: int, end: int) -> bool:
+    """Whether a value without quotes is sure to end here, whose name begins at `start`."""
+    behind, next_one = data[end : end + 1], data[end + 1 : end + 2]
+    if behind in _PAUSES:
+        return next_one in _BLANKS
+    if behind == b"&":
+        return start > 0 and data[start - 1] in _IN_URL
+    return behind in _BLANKS or (behind in QUOTES and next_one in _AFTER_QUOTE)
 
 
 @lru_cache(maxsize=4096)
@@ -145,20 +166,12 @@ def _read_name(name: bytes) -> Key | None:
 
 def _is_done(data: bytes, start: int, at: int, key: Key) -> bool:
     """Whether all of the value was redacted before, by what stands behind."""
-    quote = data[at : at + 1]
-    quoted = quote in QUOTES
-    filled = _FILLED.match(data, at + quoted)
+    quote = _quote_at(data, at)
+    filled = _FILLED.match(data, at + len(quote))
     if filled is None or key.grade is Grade.scheme or key.grade is Grade.cookie:
         return False
     end = filled.end()
-    behind, next_one = data[end : end + 1], data[end + 1 : end + 2]
-    if quoted:
-        return behind == quote
-    if behind in _PAUSES:
-        return next_one in _BLANKS
-    if behind == b"&":
-        return start > 0 and data[start - 1] in _IN_URL
-    return behind in _BLANKS or (behind in QUOTES and next_one in _AFTER_QUOTE)
+    return data.startswith(quote, end) if quote else _ends_bare(data, start, end)
 
 
 def find_flags(data: bytes) -> Iterator[Span]:

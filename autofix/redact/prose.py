@@ -98,7 +98,7 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
     lower = data.lower()
     if has_any(lower, *_NAMES):
         yield from _sentences(data)
-    for match in (*_REVERSED.finditer(data), *_LOGIN.finditer(data)):
+    for match in _sworn(data, lower):
         if looks_likely(match[1]) or looks_chosen(match[1]):
             yield Span(match.start(1), match.end(1), "password")
     for match in _CODE.finditer(data):
@@ -106,6 +106,13 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
     for words, pattern in _OTHERS:
         for match in pattern.finditer(data) if has_any(lower, *words) else ():
             yield from _groups(match)
+
+
+def _sworn(data: bytes, lower: bytes) -> Iterator[Match]:
+    if b" is " in lower:
+        yield from _REVERSED.finditer(data)
+    if has_any(data, b"LOGIN", b"PASS"):
+        yield from _LOGIN.finditer(data)
 
 
 def _sentences(data: bytes) -> Iterator[Span]:
