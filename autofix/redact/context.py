@@ -17,7 +17,7 @@ from autofix.redact.values import OPAQUE, is_opaque, is_secret
 _CORE = one_of(
     "pass", "pwd", "psw", "kennwort", "contrasena", "senha", r"\bpw", "_pw", "secret", "token",
     "key", "auth", "cred", "cookie", "sess", "sid", "csrf", "xsrf", "sig", "hmac", "jwt", "bearer",
-    "otp", "mfa", "pin", "cvv", "cvc", "mnemonic", "phrase", "salt", r"\bpat\b", "psk", "code",
+    "otp", "mfa", "pin", "cvv", "cvc", "mnemonic", "phrase", "salt", r"\bpat\b", r"_pat\b", "psk", "code",
     "honeycomb", "verifier", "phone", "mobile", "tel", "msisdn", "fax", "whatsapp", "ssn",
     "social", "passport", "iban", "dob", "birth", "card", "ccnumber", "credit", "nino", "national",
     "tax", "account", "licen", "insurance", "saml", "assertion", "ip", "addr", "forwarded", "xff",
@@ -45,9 +45,17 @@ _ENVIRONMENT = rx(
     r"(?m)(?:^|[ \t\x02\"'])(?:ENV|ARG|SetEnv|setenv|SET|set|fastcgi_param|env)[ \t]+(?:-[a-zA-Z]+[ \t]+)*\$?([A-Za-z0-9_]*(?i:pass|pwd|secret"
     r"|token|key|cred)[A-Za-z0-9_]*)[ \t]+"
 )
+_PART_OF_FORM = rx(
+    r"(?i)form-data;[^\n\x02]{0,40}name=\\*\"([^\"\n\\]{1,60})\\*\"[^\n\x02]{0,80}[\n\x02]{2,16}"
+)
+_LDIF = rx(rf"(?im)(?:^|[\x02\"'])([a-z0-9;.\-]*{_CORE}[a-z0-9;.\-]*)::[ ]")
+_OF_AZURE = rx(r"\"(key)Name\\*\":[^{}\n]{1,120}\"value\\*\":[ ]*")
 _OTHERS = (
     ((b"ENV", b"ARG", b"Env", b"env", b"SET", b"set", b"fastcgi"), _ENVIRONMENT),
     ((b"<",), _ELEMENT),
+    ((b"form-data",), _PART_OF_FORM),
+    ((b":: ",), _LDIF),
+    ((b"keyName",), _OF_AZURE),
 )
 """Other ways to join a name and a value, with words that must be there for each."""
 _FLAG = rx(

@@ -13,6 +13,10 @@ _BLANKS = b" \t\n\x02"
 ENV, ELEMENT = b"env", b"element"
 _LOOSE = {b",", b"|", b"[", b"->", "→".encode()}
 """What may join a name and a value, and mostly does not."""
+_ALSO_NAMES = {b"key", b"keys", b"Key", b"secret"}
+_STORED = rx(
+    r"(?i)(?:\bcach\w*|\b(?:hit|miss|missed|restored|saved)(?: \w+)? (?:for|from|with|by))[ ]\z|:secretsmanager:[\w:\-]*:\z"
+)
 _UNSURE = _LOOSE | {b">", b"("}
 _ASSIGNS = {b"=", b":=", b":"}
 MAYBE = Key("password", Grade.likely)
@@ -23,7 +27,7 @@ PART = rx(rf"[\[(]?[bru]?(?:<<)?{QUOTE}")
 _DRAWN = rx(r"[A-Za-z0-9+/=_\-]{16}")
 _QUOTED = rx(QUOTE)
 _CLOSERS = rf"(?i)((?:{QUOTE}|[\])}}}}]|%5d)*[ \t]*)"
-_MARKS = r"(=>[\s\x02]*|->|→|\\+u2192|(?:[.?+|:]{1,3})?={1,3}|:|%3[ad](?:%20|\+)*|>[\s\x02]*|;s:[0-9]{1,4}:|[,|(])[ \t]*"
+_MARKS = r"(=>[\s\x02]*|->|→|\\+u2192|(?:[.?+|:]{1,3}|\\+)?={1,3}|:[ \t]*[|>][+-]?[ \t]*\x02{2,8}|:|%3[ad](?:%20|\+)*|>[\s\x02]*|;s:[0-9]{1,4}:|[,|(])[ \t]*(?:(?:&[\w\-]{1,40}|!!(?:str|binary))[ ]+)?"
 JOINT = _CLOSERS + _MARKS
 """What stands between a name and its value."""
 _JOINT = rx(JOINT)
@@ -61,7 +65,8 @@ def read_named(name: bytes, key: Key, text: bytes) -> Named:
     """The name with the parts of what `JOINT` matches behind it."""
     joint = _read_joint(text)
     sure = Key(key.kind, Grade.any) if joint.quoted and key == MAYBE else key
-    plain = sure.grade is Grade.any and joint.form not in _UNSURE
+    named = name in _ALSO_NAMES and joint.form == b":"
+    plain = sure.grade is Grade.any and joint.form not in _UNSURE and not named
     return Named(name, key, sure, joint, plain)
 
 
@@ -83,7 +88,9 @@ def joins(data: bytes, named: Named, start: int, at: int) -> bool:
     if form == b":":
         if data[end : end + 1] == b":" or data[end : end + 2] == b"//":
             return False
-        return key != MAYBE or bool(joint.closers.strip())  # else a test that passed
+        if key == MAYBE and not joint.closers.strip() and not _is_field(named):
+            return False  # a test that passed
+        return not _is_about(data, named.name, start)
     if form == b">":
         return _is_tag(data, joint, start)
     if form == b",":
@@ -94,6 +101,19 @@ def joins(data: bytes, named: Named, start: int, at: int) -> bool:
     if form == b"(":
         return _SETTER.end(named.name) >= 0 and PART.end(data, end) >= 0
     return form != b"|" or key.grade <= Grade.likely
+
+
+def _is_field(named: Named) -> bool:
+    """``Pass:x``, as Go prints the fields of a struct."""
+    return not named.joint.blanks and named.name[:1].isupper() and not named.name.isupper()
+
+
+def _is_about(data: bytes, name: bytes, start: int) -> bool:
+    """Whether a cache's key is meant, or the name of a secret in a store."""
+    if name not in _ALSO_NAMES:
+        return False
+    line = data.rfind(b"\n", 0, start) + 1
+    return _STORED.find(data[max(line, start - 90) : start])[0] >= 0
 
 
 def read_form(data: bytes, named: Named, start: int, at: int) -> bytes:

@@ -208,7 +208,14 @@ def _whole(words: list[str]) -> Key | None:
         return Key("one-time-code", Grade.digits)
     if joined in {"pincode", "pin", "cardpin"}:
         return Key("pin", Grade.digits)
-    if joined in {"authorizationcode", "devicecode", "authcode", "oauthcode", "oauthverifier"}:
+    if joined in {
+        "authorizationcode",
+        "devicecode",
+        "authcode",
+        "oauthcode",
+        "oauthverifier",
+        "codeverifier",
+    }:
         return Key("oauth-code", Grade.likely)
     return None
 

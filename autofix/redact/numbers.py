@@ -51,6 +51,8 @@ _PHONE = rx(
         r"\([2-9][0-9]{2}\)[ \-]?[0-9]{3}[ .\-][0-9]{4}",
         r"\b[2-9][0-9]{2}-[0-9]{3}-[0-9]{4}",
         r"\b[2-9][0-9]{2}\.[0-9]{3}\.[0-9]{4}",
+        r"\(0[0-9]{1,4}\)[ \-]?[0-9]{3,8}(?:[ \-][0-9]{2,4}){0,3}",
+        r"\b0[1-9](?:[ .\-][0-9]{2}){4}\b",
         r"\b0[1-9][0-9]{1,4}[ /\-][0-9]{3,8}(?:[ \-][0-9]{2,4}){0,3}",
     )
 )
@@ -120,7 +122,7 @@ def _is_dialled(text: bytes, digits: bytes, before: bytes) -> bool:
     if text.startswith((b"+", b"%2")):
         digits = digits[1:] if text.startswith(b"%2") else digits
         return _GLUED_PLUS.search(before) is None and _CALLING.covers(digits)
-    national = text.startswith(b"0") and not text.startswith(b"00")
+    national = text.startswith((b"0", b"(0")) and not text.startswith(b"00")
     return not national and _GLUED.search(before) is None
 
 

@@ -18,12 +18,12 @@ from autofix.redact.values import (
 _NOUN = one_of(
     "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential",
     r"api[ _\-]?key", r"access[ _\-]?key", r"secret[ _\-]?key", r"private[ _\-]?key",
-    r"signing[ _\-]?key", r"encryption[ _\-]?key", r"license[ _\-]?key", "requirepass",
+    r"unseal[ _\-]?key", r"signing[ _\-]?key", r"encryption[ _\-]?key", r"license[ _\-]?key", "requirepass",
 )  # fmt: skip
 _LINKS = (
     r"(?:[ \t]+(?:is|was|are|of|to|value|provided|given|set|used|supplied|received|got|found|as"
     r"|now|key|string|with|changed|reset|updated|rotated|generated|new|entered|sent|equals"
-    r"|hash|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]+[\"'`]?))"
+    r"|hash|#?[0-9]{1,2}:|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]+[\"'`]?))"
 )
 _ABOUT = (
     rf"(?i)\b({_NOUN})s?\b[\"'`)]?(?:{_LINKS}+[ \t]*[:=][ \t]*|{_LINKS}*[ \t]+)[\"'`(\[<]?"
@@ -36,21 +36,30 @@ _QUOTED = rx(
     r"(?:\\*\"([^\"\n\\]{3,})\\*\"|\\*'([^'\n\\]{3,})\\*'|`([^`\n]{3,})`)"
 )
 _NETRC = rx(
-    r"(?im)\blogin[ \t]+\S+[ \t]+password[ \t]+(\S+)|^//\S+:_password=(\S+)|\b(?:requirepass|masterauth)[ \t]+(\S+)"
+    r"(?im)\blogin[ \t]+\S+[\s\x02]+password[ \t]+(\S+)|^//\S+:_password=(\S+)|\b(?:requirepass|masterauth)[ \t]+(\S+)"
     r"|\bAUTH\b\\*\"?[ \t]+(?:\\*\"?default\\*\"?[ \t]+)?\\*\"?([^\s\x02\"\\]{6,})\\*\"?[ \t]*(?:$|[\x02\"'])"
 )
 _SET_PASSWORD = rx(
     r"(?i)\bSET[ ]+PASSWORD[ ]+FOR[ ]+\S+[ ]*=[ ]*(?:PASSWORD\()?[\"']([^\"'\n]{3,})"
 )
+_OF_GOOGLE = rx(
+    r"(?i:pass|pwd)[\w.\-]*[\"']?[ ]?[=:][ ]?[\"']?([a-z]{4}(?: [a-z]{4}){3})(?:[\"',;\s\x02]|\z)"
+)
+"""Four times four letters, as Google's passwords for applications are shown."""
 _PGPASS = rx(
     r"(?m)(?:^|[\s\"'\x02])[\w.*\-]+:(?:[0-9]{2,5}|\*):[\w*\-]+:[\w*\-]+:([^\s\x02\"'\\]+)(?:$|[\"'\x02\\])"
 )
 _COMMAND = rx(
     one_of(
-        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport)\b[^\n|;]*?[ ]-p([^\s\x02\"']{3,})",
+        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport)\b[^\n|;]*?[ ]-p[\"']?([^\s\x02\"']{3,})",
         r"\b(?:mongo|mongosh|mongodump|mongorestore|docker login|podman login|az login|cqlsh|sqlcmd"
         r"|helm registry login|skopeo login|oras login|influx|ldapsearch|unzip|zip|7z|impala-shell)"
         r"\b[^\n|;]*?[ ]-(?:p|P|w|a)[ ]?[\"']?([^\s\x02\"'\-][^\s\x02\"']{2,})",
+        r"\bConvertTo-SecureString[ ]+(?:-String[ ]+)?\\*[\"']([^\"'\n\\]{3,})",
+        r"\bnet[ ]+use\b[^\n|;]*?/user:\S+[ ]+([^\s\x02\"'/*]{4,})",
+        r"\b(?:sqlplus|sqlldr|expdp|impdp|rman)\b[^\n|;]*?[ ][\w$#]+/\"?([^\s\x02\"'@/]{3,})@",
+        r"\blftp\b[^\n|;]*?[ ]-u[ ]+[^\s,]+,([^\s\x02\"']{3,})",
+        r"\bcmdkey\b[^\n|;]*?[ ]/pass:[\"']?([^\s\x02\"']{3,})",
         r"\bsshpass[ ]+-p[ ]?[\"']?([^\s\x02\"']{3,})",
         r"\bredis-cli\b[^\n|;]*?[ ]-a[ ]+[\"']?([^\s\x02\"']{3,})",
         r"\bhtpasswd\b[^\n|;]*?[ ]-\w*b\w*[ ]+\S+[ ]+\S+[ ]+[\"']?([^\s\x02\"']{3,})",
@@ -67,15 +76,16 @@ _CODE = rx(
 )
 _SASL = rx(r"(?i)\bAUTH(?:ENTICATE)?[ ]+(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ ]+([A-Za-z0-9+/=]{8,})")
 _ANYTHING = rx(
-    r"(?i)pass|pwd|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |login|:[0-9*]+:[^:\s]*:"
+    r"(?i)pass|pwd|securestring|net use|sqlplus|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |login|:[0-9*]+:[^:\s]*:"
 )
 _NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"identified")
 _OTHERS = (
     ((b"password", b"requirepass", b"masterauth", b"auth"), _NETRC),
     ((b":",), _PGPASS),
-    ((b" -", b"pass:", b"echo ", b"wpa_pass"), _COMMAND),
+    ((b" -", b"pass:", b"echo ", b"wpa_pass", b"net use", b"sqlplus", b"cmdkey"), _COMMAND),
     ((b"auth",), _SASL),
     ((b"password",), _SET_PASSWORD),
+    ((b"pass", b"pwd"), _OF_GOOGLE),
 )
 """Patterns whose groups are passwords, with words that must be there for each."""
 _REVERSED = rx(
@@ -99,7 +109,7 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
     if has_any(lower, *_NAMES):
         yield from _sentences(data)
     for match in _sworn(data, lower):
-        if looks_likely(match[1]) or looks_chosen(match[1]):
+        if looks_likely(match[1]) or looks_chosen(match[1]) or looks_random(match[1]):
             yield Span(match.start(1), match.end(1), "password")
     for match in _CODE.finditer(data):
         yield Span(match.start(1), match.end(1), "one-time-code")
@@ -147,7 +157,7 @@ def _stands_out(name: bytes, word: bytes) -> bool:
     if is_filled(word) or is_placeholder(word, quoted=False) or _PLAIN_WORD.covers(word):
         return False
     if name.startswith(_PASSWORDS):
-        return looks_likely(word) or looks_chosen(word)
+        return looks_likely(word) or looks_chosen(word) or looks_random(word)
     return looks_random(word) or (len(word) >= 8 and looks_likely(word) and _mixed(word))  # noqa: PLR2004
 
 

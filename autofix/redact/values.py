@@ -29,6 +29,8 @@ _PLACEHOLDER = rx(
         r"\((?:redacted|filtered|hidden|masked|removed|none|null|empty|unset|not set|set)\)?",
         r"\?",
         r"[:@][a-z_]+",
+        r"!(?:vault|secret|include|reference|env|var|ref|sub|getatt|importvalue|encrypted)\S*",
+        r"\$ansible_vault;.*",
         r"\$\{?\{.*",
         r"(?:your|my|insert|enter|put|replace)[-_ ][a-z_ -]*",
         r".*[-_](?:here|placeholder|goes_here)",
@@ -141,7 +143,7 @@ _MEAN_WORD = 3.6
 def is_secret(value: bytes, key: Key, *, quoted: bool) -> bool:
     """Whether a value under such a name has to go."""
     grade = key.grade
-    if grade is Grade.random and not looks_random(value):
+    if grade is Grade.random and not looks_random(value) and not _is_secret_id(value, key):
         return False
     if is_filled(value) or is_placeholder(value, quoted=quoted):
         return False
@@ -173,6 +175,11 @@ def is_opaque(value: bytes) -> bool:
     if b"xxxx" in lower or lower.strip(b"_") in _DULL:
         return False
     return not lower.startswith(_DULL_STARTS) and not lower.endswith(_DULL_ENDS)
+
+
+def _is_secret_id(value: bytes, key: Key) -> bool:
+    """Vault's ``secret_id`` is a UUID; those of others are names."""
+    return key.kind == "secret" and len(value) == _UUID_SIZE and _UUID.covers(value)
 
 
 def _is_word(value: bytes) -> bool:

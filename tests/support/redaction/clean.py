@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from tests.support.redaction.foreign import make_foreign_clean
 from tests.support.redaction.made import digits, draw, hexa, make_uuid
 
 _FIXED = r"""
@@ -485,4 +486,5 @@ def _drawn(rng: Random) -> list[str]:
 
 def make_clean(rng: Random) -> list[str]:
     """Every line that must stay, the drawn ones anew."""
-    return [line for line in _FIXED.split("\n") if line] + _drawn(rng)
+    fixed = [line for line in _FIXED.split("\n") if line]
+    return fixed + _drawn(rng) + make_foreign_clean(rng)

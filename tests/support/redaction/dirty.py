@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.support.redaction import made
+from tests.support.redaction.foreign import make_foreign, make_foreign_people
 from tests.support.redaction.varied import make_varied
 
 
@@ -123,6 +124,8 @@ def make_dirty(rng: Random, each: int = 6) -> Iterator[Dirty]:
             yield Dirty(kind, text, (secret,) if secret in text else (made.url_encoded(secret),))
     for text, secrets in make_varied(rng):
         yield Dirty("varied", text, secrets)
+    for kind, text, secrets in make_foreign(rng):
+        yield Dirty(kind, text, secrets)
     for make_lines in (
         _dsns,
         _headers,
@@ -146,6 +149,8 @@ def make_people(rng: Random, each: int = 10) -> Iterator[Dirty]:
         for place in range(each):
             secret = made.PEOPLE[kind](rng)
             yield Dirty(kind, texts[place % len(texts)].format(s=secret), (secret,))
+    for text, secrets in make_foreign_people(rng):
+        yield Dirty("notation of a country", text, secrets or ("203.0.113.77",))
 
 
 _ABOUT_MAIL = (
