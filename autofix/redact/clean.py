@@ -19,7 +19,7 @@ _SEQUENCES = (
 _ESCAPES = rx(_SEQUENCES)
 _TITLED_ESCAPES = rx(
     # OSC and its kin with their text as well: counting it makes re2 slow
-    r"(?:\x1b[\]PX^_]|\x{9d}|\x{90})[^\x07\x1b\x{9c}\n]{0,1000}(?:\x07|\x1b\\|\x{9c})"
+    r"(?:\x1b[\]PX^_]|\x{9d}|\x{90})[^\x07\x1b\x{90}\x{9c}\x{9d}\n]{0,1000}(?:\x07|\x1b\\|\x{9c})"
     rf"|{_SEQUENCES}"
 )
 _TITLES = (b"\x1b]", b"\x1bP", b"\x1bX", b"\x1b^", b"\x1b_", b"\xc2\x9d", b"\xc2\x90")

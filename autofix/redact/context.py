@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -11,7 +10,7 @@ from autofix.redact.headers import is_basic, read_authorization, read_cookies
 from autofix.redact.joints import JOINT, PART, Named, fits, joins, read_form, read_named
 from autofix.redact.keys import Grade, Key, read_key
 from autofix.redact.reading import QUOTE, QUOTES, Value, read_values
-from autofix.redact.spans import FILLED, Span, has_any, one_of, rx, simple
+from autofix.redact.spans import FILLED, Span, end_of, has_any, one_of, rx, simple
 from autofix.redact.values import OPAQUE, is_opaque, is_secret
 
 _CORE = one_of(
@@ -81,13 +80,13 @@ def _paired(data: bytes) -> Iterator[Span]:
     """What the value of a name is called comes between: ``name: x, value: y``, ``token: str = y``."""
     if has_any(data, b"al", b"AL", b"ontent"):
         for start, at in _PAIRED.places(data):
-            key = _read_name(data[start : _end_of(_NAME, data, start)])
+            key = _read_name(data[start : end_of(_NAME, data, start)])
             if key is not None:
                 yield from _judge(data, key, at)
     for start, at in _TYPED.places(data) if b"=" in data else ():
         if PART.end(data, at) < 0:
             continue
-        key = _read_name(data[start : _end_of(_NAME, data, start)])
+        key = _read_name(data[start : end_of(_NAME, data, start)])
         if key is not None:
             yield from _judge(data, key, at, form=b",")
 
@@ -157,14 +156,9 @@ def _ends_bare(data: bytes, start: int, end: int) -> bool:
 @lru_cache(maxsize=4096)
 def _read_named(text: bytes) -> Named | None:
     """What a name and its joint say; None when it is no telling name."""
-    end = _end_of(_NAME, text, 0)
+    end = end_of(_NAME, text, 0)
     key = read_key(text[:end].decode())
     return None if key is None else read_named(text[:end], key, text[end:])
-
-
-def _end_of(run: re.Pattern[bytes], data: bytes, at: int) -> int:
-    found = run.match(data, at)
-    return found.end() if found else at
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from autofix.redact.spans import Match, one_of, rx, simple
+from autofix.redact.spans import Match, end_of, one_of, rx, simple
 
 QUOTE = r"""(?:\\*["'`]|%22|%27|&quot;|&#3[49];|&apos;|\\u002[27])"""
 
@@ -53,8 +53,7 @@ def read_values(data: bytes, at: int, *, in_url: bool = False) -> Iterable[Value
     first = data[at : at + 1]
     if first in QUOTES:
         return (_read_quoted(data, at + 1, first),)
-    run = _RUN.match(data, at)
-    end = run.end() if run else at
+    end = end_of(_RUN, data, at)
     if not _may_be_special(data, at, end) or _SPECIAL.end(data, at) < 0:
         return _read_bare(data, at, end, in_url=in_url)
     if (block := _BLOCK.match(data, at)) is not None:
@@ -100,8 +99,7 @@ def _read_bare(data: bytes, at: int, end: int, *, in_url: bool) -> tuple[Value, 
         return ()
     # a quote with a letter behind it closes nothing
     while data[end : end + 1] in QUOTES and _WORD_BEGINS.match(data, end + 1):
-        more = _RUN.match(data, end + 1)
-        end = more.end() if more else end + 1
+        end = end_of(_RUN, data, end + 1)
     text = data[at:end]
     if text.isalnum():
         return (Value(at, end, quoted=False),)

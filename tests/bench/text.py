@@ -20,7 +20,8 @@ RUNS = 3
 HOSTILE = (
     "password=", "key=", "pin=", "a@a.", "://", "«", '\\"', "eyJ", "1.1.1.1 ", "Cookie: a=b; ", "a=b&",
     "?token=", "secret: |\n  ", '("password",', "token is ", "-----BEGIN RSA " + "PRIVATE KEY-----",
-    "Bearer ", "x", "\x1b[", "\u200b", "ß", "'", "[", "{", "9", "curl -u ", "DE89 ", "\\n",
+    "Bearer ", "x", "\x1b[", "\u200b", "ß", "'", "[", "{", "9", "curl -u ", "DE89 ", "\\n", "a.", "@", '"',
+    "QUJD", "'\"`", ",;:|&=<>[](){}", "\x9d", "token|", "http://a:b@c ", "password=[a,",
 )  # fmt: skip
 
 
@@ -68,15 +69,28 @@ def _access(rng: random.Random) -> str:
 
 def _inputs(rng: random.Random) -> dict[str, str]:
     clean = make_clean(rng)
-    dirty = [line.text for line in (*make_dirty(rng), *make_people(rng))]
     return {
         "plain log": _lines(rng, _plain),
         "logfmt": _lines(rng, _logfmt),
         "JSON log": _lines(rng, _json),
         "access log, an address a line": _lines(rng, _access),
         "lines that must stay": _lines(rng, lambda r: r.choice(clean)),
-        "a secret in every line": _lines(rng, lambda r: r.choice(dirty)),
+        "a secret in every line": _corpus(rng, _dirty),
+        "the corpus, with what must stay": _corpus(rng, lambda r: [*_dirty(r), *make_clean(r)]),
     }
+
+
+def _dirty(rng: random.Random) -> list[str]:
+    return [line.text for line in (*make_dirty(rng), *make_people(rng))]
+
+
+def _corpus(rng: random.Random, make: Callable[[random.Random], list[str]]) -> str:
+    """A megabyte of the corpus, drawn anew as often as it takes: no secret comes twice."""
+    lines: list[str] = []
+    while sum(map(len, lines)) + len(lines) < MEGABYTE:
+        lines += make(rng)
+    rng.shuffle(lines)
+    return "\n".join(lines)[:MEGABYTE]
 
 
 def _seconds(run: Callable[[], object]) -> float:

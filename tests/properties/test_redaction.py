@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofix.redact import redact, redactor
+from autofix.redact.keys import Grade, Key
+from autofix.redact.values import OPAQUE, is_opaque, is_secret
 from tests.support.redaction import made
 from tests.support.redaction.dirty import make_dirty, make_people
 
@@ -74,6 +76,61 @@ def test_a_second_look_changes_nothing(pieces: list[str]) -> None:
     """Texts made of what rules look for."""
     once = redact("".join(pieces))
     assert redact(once) == once
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "x",
+                "X",
+                "xxxx",
+                "change",
+                "me",
+                "here",
+                "placeholder",
+                "projects/",
+                "secrets",
+                "/",
+                "-",
+                "_",
+                "+",
+                "=",
+                "a",
+                "Zq",
+                "v",
+                "1",
+                "20",
+                "26",
+                "e",
+                "kb",
+                "ms",
+                "sha",
+                "256",
+                "password",
+                "token",
+                "hours",
+                "n/a",
+                "aes",
+                "gcm",
+                "your",
+                "none",
+                "Th3",
+                "7fG",
+            ]
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.booleans(),
+)
+@settings(max_examples=400)
+def test_the_short_way_leads_nowhere_else(pieces: list[str], quoted: bool) -> None:
+    """What the short way takes for a secret is one by all the rules as well."""
+    value = "".join(pieces).encode()
+    if OPAQUE.fullmatch(value) and is_opaque(value):
+        for kind in ("password", "secret", "token", "api-key"):
+            assert is_secret(value, Key(kind, Grade.any), quoted=quoted)
 
 
 @given(st.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from autofix.redact import redact, redact_tree, redactor
 from autofix.redact.clean import LINE_CAP
 from autofix.redact.markdown import inline
+from autofix.redact.tags import render_marker
 from autofix.settings import Settings
 from tests.support.redaction import made
 
@@ -116,6 +118,13 @@ def test_what_was_made_harmless_first_is_still_known() -> None:
     out = redact(text)
     assert password not in out
     assert "jane" not in out
+
+
+def test_a_tag_is_a_keyed_hash_as_the_library_has_it() -> None:
+    """HMAC-SHA-256, worked out with less ado."""
+    for key, value in ((b"k" * 32, b"value"), (b"", b""), (b"k" * 64, TOKEN.encode() * 9)):
+        tag = hmac.digest(key, value, "sha256").hex()[:4]
+        assert render_marker(key, "token", value) == f"«token:{tag}»".encode()
 
 
 def test_live_secrets_are_taken_from_settings_and_environment(monkeypatch) -> None:

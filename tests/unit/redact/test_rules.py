@@ -7,6 +7,8 @@ from random import Random
 import pytest
 
 from autofix.redact import redact
+from autofix.redact.spans import RuleSet, rx
+from autofix.redact.vendors import PREFIXED
 from tests.support.redaction import made
 from tests.support.redaction.varied import make_varied
 
@@ -15,6 +17,7 @@ T = made.draw(RNG, made._ALNUM, 32)
 P = "violet-Anchor-dune77"
 """A password of words, which looks like a slug."""
 LETTERS = "hunterofpeaches"
+MIXED = "QgscVKXShTDchqXkDlbccFNO"
 U = made.make_uuid(RNG)
 HEX = made.hexa(RNG, 40)
 SPARSE = "9" + "8" * 6 + "dcba" + "7" * 8 + "fe" + "6" * 7 + "a1b2"
@@ -138,10 +141,53 @@ GOES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "a national telephone": ("Tel: 0170 1234567.", ("1234567",), ("Tel: ",)),
     "an encoded telephone": ("To=%2B14155550123&b", ("14155550123",), ("&b",)),
     "social security": ("paid 123-45-6789 today", ("123-45-6789",), ("today",)),
+    "a value behind an anchor": (f"password: &pw {T}\nb: *pw", (T,), ("b: *pw",)),
+    "a value behind a tag of YAML": (f'password: !!str "{T}"', (T,), ("!!str",)),
+    "an escaped sign of equality": (f"jdbc.password\\={T}", (T,), ()),
+    "a block of YAML in JSON": (f'"secret: >-\\n  {T}\\nnext: 1"', (T,), ("next: 1",)),
+    "a field of a struct": (f"&{{User:app Pass:{T} SSL:true}}", (T,), ("SSL:true",)),
+    "a part of a form": (
+        f'form-data; name="password"\n\n{LETTERS}\n--x',
+        (LETTERS,),
+        ("\n--x",),
+    ),
+    "a value of LDIF": (f"userPassword:: {BASIC}", (BASIC,), ()),
+    "a key of Azure": (
+        f'{{"keyName":"key1","permissions":"FULL","value":"{KEY64}"}}',
+        (KEY64,),
+        ('"permissions":"FULL"',),
+    ),
+    "a secret id of Vault": (f'{{"role_id":"{U[::-1]}","secret_id":"{U}"}}', (U,), (U[::-1],)),
+    "a personal access token by name": (f"EXT_PAT={T}", (T,), ()),
+    "a verifier": (f"code_verifier={T}", (T,), ()),
+    "an unseal key": (f"Unseal Key 1: {KEY64[:44]}", (KEY64[:44],), ("Unseal Key 1: ",)),
+    "four times four letters": ("SMTP_PASSWORD=qzkw vbnm lkjh gfds", ("vbnm", "gfds"), ()),
+    "a password of letters in a sentence": (
+        f"the password is {MIXED}",
+        (MIXED,),
+        ("the password is ",),
+    ),
+    "a secure string": (f'ConvertTo-SecureString "{LETTERS}" -Force', (LETTERS,), (" -Force",)),
+    "a share": (f"net use Z: //srv/x /user:bob {LETTERS}", (LETTERS,), ("/user:bob ",)),
+    "a stored login": (f"cmdkey /add:srv /user:bob /pass:{LETTERS}", (LETTERS,), ("/user:bob",)),
+    "a login of Oracle": (f"sqlplus scott/{LETTERS}@//db/x", (LETTERS,), ("scott/", "@//db/x")),
+    "a login of lftp": (f"lftp -u bob,{LETTERS} sftp://h", (LETTERS,), ("bob,", " sftp://h")),
+    "a quoted password of mysql": (f"mysql -uroot -p'{LETTERS}' app", (LETTERS,), ("' app",)),
+    "a login over lines": (f"login bob\n  password {LETTERS}", (LETTERS,), ("login bob",)),
+    "a telephone in pairs": ("phone: 06 12 34 56 78", ("34 56 78",), ("phone: ",)),
+    "a telephone with an area": ("phone: (020) 7946 0958", ("7946",), ("phone: ",)),
     "social security by name": ("SSN: 123 45 6789", ("123 45",), ("SSN: ",)),
 }
 
 STAYS = (
+    "password: !vault |",
+    "password: $ANSIBLE_VAULT;1.1;AES256",
+    f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-{HEX[:6]}",
+    f"cache key: v1-deps-{HEX}",
+    f"Cache hit for key: Linux-node-{HEX}",
+    "pass: 3m20s",
+    "lint:ok pass:12",
+    "at (020) 7946 0958",
     "connect to 203.0.113.9:5432 failed",
     "dial tcp 198.51.100.7:443: i/o timeout",
     'upstream_addr="203.0.113.9:8080" status=502',
@@ -204,6 +250,19 @@ def test_goes(name: str) -> None:
 def test_stays(text: str) -> None:
     """Near misses of the same rules."""
     assert redact(text) == text
+
+
+@pytest.mark.parametrize("before", ["", " ", "x", "_", "é", "«"])
+def test_the_first_rule_that_matches_tells_the_kind(before: str) -> None:
+    """Asked all at once, as one after the other."""
+    rules = [rx(pattern) for _, pattern in PREFIXED]
+    together = RuleSet(pattern for _, pattern in PREFIXED)
+    for make in made.TOKENS.values():
+        data = f"{before}{make(RNG)} end".encode()
+        at = len(before.encode())
+        ends = [rule.end(data, at) for rule in rules]
+        first = next((place for place, end in enumerate(ends) if end >= 0), -1)
+        assert together.first(data, at) == (first, ends[first] if first >= 0 else -1)
 
 
 def test_no_notation_is_unknown() -> None:
