@@ -26,6 +26,8 @@ _NOT_MAIL = frozenset(
     """.split()
 )
 """Endings that units, files and private hosts have, and no domain of a person's mail."""
+_ALGORITHMS = frozenset(b"openssh.com libssh.org ssh.com lysator.liu.se".split())
+"""Who names algorithms of SSH: ``chacha20-poly1305@openssh.com``."""
 _USERINFO = rx(r"://[^/?#\s]*\z")
 _REMOTE = rx(r":[/~]|:[A-Za-z0-9_.\-]+/")
 _ACCOUNTS = frozenset(b"git hg svn root postgres mysql redis".split())
@@ -83,7 +85,12 @@ def find_emails(data: bytes) -> Iterator[Span]:
         if data[start - 1 : start] == b"\\" and data[start : start + 1] in b"nrt":
             start += 1  # an escaped line break, not a letter
         labels = host.split(b".")
-        if labels[-1] in _NOT_MAIL or labels[0].isdigit() or b".svc." in host:
+        if (
+            host in _ALGORITHMS
+            or labels[-1] in _NOT_MAIL
+            or labels[0].isdigit()
+            or b".svc." in host
+        ):
             continue
         if not _is_account(data, start, match):
             plain = data[start : match.start(1)] + b"@" + match[2]

@@ -14,12 +14,12 @@ from autofix.redact.spans import FILLED, Span, end_of, has_any, one_of, rx, simp
 from autofix.redact.values import OPAQUE, is_opaque, is_secret
 
 _CORE = one_of(
-    "pass", "pwd", "psw", "kennwort", "contrasena", "senha", r"\bpw", "_pw", "secret", "token",
+    "pass", "pwd", "psw", "mdp", "wachtwoord", "haslo", "parola", "clave", "kennwort", "contrasena", "senha", r"\bpw", "_pw", "secret", "token",
     "key", "auth", "cred", "cookie", "sess", "sid", "csrf", "xsrf", "sig", "hmac", "jwt", "bearer",
     "otp", "mfa", "pin", "cvv", "cvc", "mnemonic", "phrase", "salt", r"\bpat\b", r"_pat\b", "psk", "code",
     "honeycomb", "verifier", "phone", "mobile", "tel", "msisdn", "fax", "whatsapp", "ssn",
     "social", "passport", "iban", "dob", "birth", "card", "ccnumber", "credit", "nino", "national",
-    "tax", "account", "licen", "insurance", "saml", "assertion", "ip", "addr", "forwarded", "xff",
+    "tax", "communit", "account", "licen", "insurance", "saml", "assertion", "ip", "addr", "forwarded", "xff",
 )  # fmt: skip
 _NAMED = rx(rf"(?i)[a-z0-9_.$\-]*{_CORE}[a-z0-9_.$\-]*{JOINT}", groups=False)
 _NAME = simple(r"(?:[A-Za-z0-9_.$\-]|\xc5\xbf|\xe2\x84\xaa)+")
@@ -48,6 +48,11 @@ _PART_OF_FORM = rx(
     r"(?i)form-data;[^\n\x02]{0,40}name=\\*\"([^\"\n\\]{1,60})\\*\"[^\n\x02]{0,80}[\n\x02]{2,16}"
 )
 _LDIF = rx(rf"(?im)(?:^|[\x02\"'])([a-z0-9;.\-]*{_CORE}[a-z0-9;.\-]*)::[ ]")
+_BARE = rx(r"(?m)(?:^|[ \t\x02{;])([a-z]+(?:Password|Secret|Token|ApiKey))[ ]+")
+_OTHER_SCRIPTS = rx(
+    r"(?i)(?:contraseña|пароль|密码|密碼|パスワード|비밀번호|şifre|hasło|lösenord|mật khẩu)[\"']?[ ]?(?:=>|[:=]|\x{ff1a})[ ]*"
+)
+_PASSWORD = Key("password", Grade.any)
 _OF_AZURE = rx(r"\"(key)Name\\*\":[^{}\n]{1,120}\"value\\*\":[ ]*")
 _OTHERS = (
     ((b"ENV", b"ARG", b"Env", b"env", b"SET", b"set", b"fastcgi"), _ENVIRONMENT),
@@ -55,6 +60,7 @@ _OTHERS = (
     ((b"form-data",), _PART_OF_FORM),
     ((b":: ",), _LDIF),
     ((b"keyName",), _OF_AZURE),
+    ((b"Password ", b"Secret ", b"Token ", b"Key "), _BARE),
 )
 """Other ways to join a name and a value, with words that must be there for each."""
 _FLAG = rx(
@@ -72,8 +78,11 @@ def find_named(data: bytes) -> Iterator[Span]:
     for words, pattern in _OTHERS:
         for match in pattern.finditer(data) if has_any(data, *words) else ():
             key = _read_name(match[1])
-            if key is not None:
+            loose = pattern is _BARE and PART.end(data, match.end()) < 0
+            if key is not None and not loose:
                 yield from _judge(data, key, match.end())
+    for _, at in _OTHER_SCRIPTS.places(data) if not data.isascii() else ():
+        yield from _judge(data, _PASSWORD, at, form=b":")
 
 
 def _paired(data: bytes) -> Iterator[Span]:

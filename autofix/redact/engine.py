@@ -36,6 +36,8 @@ PEOPLE: tuple[Detector, ...] = (
     find_addresses,
 )
 _MOST_ROUNDS = 6
+_KEY_ROOM = 30_000
+"""Bytes behind the beginning of a key in which its end can stand."""
 _EDGE = b"\x03"
 """Between blocks that do not touch; cleaning leaves no such character in a text."""
 
@@ -56,7 +58,8 @@ def _redact(data: bytes, key: bytes, detectors: Sequence[Detector], look: int) -
     data, places = _replace(data, spans, key)
     if look > _MOST_ROUNDS:
         return data
-    kept, blocks = _cut(data, _changed(data, places))
+    again = [_widen(data, *place, span) for place, span in zip(places, spans, strict=True)]
+    kept, blocks = _cut(data, _changed(data, again))
     edge = b"\n" + _EDGE * look + b"\n"  # no edge of an earlier look, which a block may hold
     done = _redact(edge.join(blocks), key, detectors, look + 1).split(edge)
     return b"".join(part for pair in zip(kept, [*done, b""], strict=True) for part in pair)
@@ -64,6 +67,14 @@ def _redact(data: bytes, key: bytes, detectors: Sequence[Detector], look: int) -
 
 def _find(data: bytes, detectors: Sequence[Detector]) -> list[Span]:
     return merge(find_spans(data, detectors))
+
+
+def _widen(data: bytes, start: int, end: int, span: Span) -> tuple[int, int]:
+    """What to look at again for this marker: of a key also an end that has lost its beginning."""
+    if span.kind != "private-key":
+        return start, end
+    at = data.find(b"PRIVATE KEY", end, end + _KEY_ROOM)
+    return (start, at) if at >= 0 and b"END " in data[max(end, at - 60) : at] else (start, end)
 
 
 def _changed(data: bytes, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -45,7 +45,7 @@ _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # no nesting: linea
 _PASSWORDS = {
     "password", "passwords", "passwd", "passphrase", "passcode", "pwd", "passwort", "kennwort",
     "contrasena", "senha", "pswd", "passwrd", "requirepass", "masterauth", "userpass", "dbpass",
-    "storepass", "keypass", "rootpass", "adminpass", "psw", "pgpass", "pgpassword",
+    "mdp", "motdepasse", "passe", "wachtwoord", "haslo", "parola", "clave", "storepass", "keypass", "rootpass", "adminpass", "psw", "pgpass", "pgpassword",
 }  # fmt: skip
 _SHORT_PASSWORDS = {"pass", "pw"}
 _PASSWORD_OWNERS = {
@@ -56,6 +56,7 @@ _PASSWORD_OWNERS = {
     "docker", "git", "elastic", "kafka", "sasl", "vault", "wifi", "vpn", "sudo", "os", "client",
 }  # fmt: skip
 _SECRETS = {"secret", "secrets", "mnemonic", "privkey", "psk"}
+_COMMUNITIES = {"community", "communitystring"}
 _TOKENS = {"token", "jwt", "bearer", "authtoken", "accesstoken", "pat", "oauthtoken"}
 _CREDENTIALS = {"credential", "credentials", "creds", "cred"}
 _JOINED_KEYS = {
@@ -157,6 +158,7 @@ _CLIENT_PAIRS = {
 _BY_WORD: dict[str, Key] = {
     **dict.fromkeys(_PASSWORDS, Key("password", Grade.any)),
     **dict.fromkeys(_SECRETS, Key("secret", Grade.any)),
+    **dict.fromkeys(_COMMUNITIES, Key("secret", Grade.likely)),
     **dict.fromkeys(_TOKENS, Key("token", Grade.any)),
     **dict.fromkeys(_CREDENTIALS, Key("credentials", Grade.likely)),
     **dict.fromkeys(_JOINED_KEYS, Key("api-key", Grade.any)),

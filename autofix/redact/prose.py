@@ -42,6 +42,12 @@ _NETRC = rx(
 _SET_PASSWORD = rx(
     r"(?i)\bSET[ ]+PASSWORD[ ]+FOR[ ]+\S+[ ]*=[ ]*(?:PASSWORD\()?[\"']([^\"'\n]{3,})"
 )
+_ETHEREUM = rx(r"(?i)\bprivate[ _\-]?key[\"']?[ ]*[:=][ ]*[\"']?(0x[0-9a-f]{64})\b")
+_PHRASE = rx(
+    r"(?i)(?:mnemonic|(?:seed|recovery|backup)[ _\-]?phrase)\\*[\"']?[ ]*[:=][ ]*\\*[\"']?"
+    r"([a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23})"
+)
+"""Twelve to twenty-four words, from which a wallet is made."""
 _OF_GOOGLE = rx(
     r"(?i:pass|pwd)[\w.\-]*[\"']?[ ]?[=:][ ]?[\"']?([a-z]{4}(?: [a-z]{4}){3})(?:[\"',;\s\x02]|\z)"
 )
@@ -55,6 +61,8 @@ _COMMAND = rx(
         r"\b(?:mongo|mongosh|mongodump|mongorestore|docker login|podman login|az login|cqlsh|sqlcmd"
         r"|helm registry login|skopeo login|oras login|influx|ldapsearch|unzip|zip|7z|impala-shell)"
         r"\b[^\n|;]*?[ ]-(?:p|P|w|a)[ ]?[\"']?([^\s\x02\"'\-][^\s\x02\"']{2,})",
+        r"::add-mask::([^\s\x02\"']{3,})",
+        r"\bsnmp\w*\b[^\n|;]*?[ ]-c[ ]+[\"']?([^\s\x02\"']{3,})",
         r"\bConvertTo-SecureString[ ]+(?:-String[ ]+)?\\*[\"']([^\"'\n\\]{3,})",
         r"\bnet[ ]+use\b[^\n|;]*?/user:\S+[ ]+([^\s\x02\"'/*]{4,})",
         r"\b(?:sqlplus|sqlldr|expdp|impdp|rman)\b[^\n|;]*?[ ][\w$#]+/\"?([^\s\x02\"'@/]{3,})@",
@@ -74,22 +82,29 @@ _CODE = rx(
     r"(?i)\b(?:(?:verification|security|one[ \-]time|2fa|mfa|otp|login|sign[ \-]?in|auth(?:entication)?"
     r"|confirmation|access)[ \-](?:code|pin|password|passcode)|otp|your code)(?:[ ]is|[ ]was)?[ ]?[:=]?[ ]\"?([0-9]{4,8})\b"
 )
+_CODE_FIRST = rx(
+    r"(?i)\b(?:g-)?([0-9]{4,8})[ ]is[ ](?:your|the)[ ](?:[a-z]+[ ]){0,3}(?:code|otp|pin|passcode)\b"
+)
 _SASL = rx(r"(?i)\bAUTH(?:ENTICATE)?[ ]+(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ ]+([A-Za-z0-9+/=]{8,})")
 _ANYTHING = rx(
-    r"(?i)pass|pwd|securestring|net use|sqlplus|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |login|:[0-9*]+:[^:\s]*:"
+    r"(?i)pass|pwd|securestring|net use|sqlplus|snmp|add-mask|phrase|mnemonic|secret|token|key|cred|identified|auth|code|otp|pin\b| -[a-z]|echo |login|:[0-9*]+:[^:\s]*:"
 )
 _NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"identified")
 _OTHERS = (
     ((b"password", b"requirepass", b"masterauth", b"auth"), _NETRC),
     ((b":",), _PGPASS),
-    ((b" -", b"pass:", b"echo ", b"wpa_pass", b"net use", b"sqlplus", b"cmdkey"), _COMMAND),
+    (
+        (b" -", b"pass:", b"echo ", b"wpa_pass", b"net use", b"sqlplus", b"cmdkey", b"add-mask"),
+        _COMMAND,
+    ),
     ((b"auth",), _SASL),
     ((b"password",), _SET_PASSWORD),
     ((b"pass", b"pwd"), _OF_GOOGLE),
+    ((b"0x",), _ETHEREUM),
 )
 """Patterns whose groups are passwords, with words that must be there for each."""
 _REVERSED = rx(
-    r"(?i)(?:^|[\s\"'`(/#;])([^\s\"'`()/#;]{6,})[\"'`]?[ ]is[ ](?:the|my|your|our|a|an|his|her|their)[ ]"
+    r"(?i)(?:^|[\s\"'`(/#;])([^\s\"'`()/#;]{6,})[\"'`]?[ ]is[ ](?:not[ ])?(?:the|my|your|our|a|an|his|her|their)[ ]"
     r"(?:[a-z]+[ ]){0,2}(?:password|passphrase|token|secret|api[ ]key|access[ ]key)\b"
 )
 _LOGIN = rx(
@@ -113,6 +128,10 @@ def find_in_prose(data: bytes) -> Iterator[Span]:
             yield Span(match.start(1), match.end(1), "password")
     for match in _CODE.finditer(data):
         yield Span(match.start(1), match.end(1), "one-time-code")
+    for match in _CODE_FIRST.finditer(data) if b" is " in lower else ():
+        yield Span(match.start(1), match.end(1), "one-time-code")
+    for match in _PHRASE.finditer(data) if has_any(lower, b"mnemonic", b"phrase") else ():
+        yield Span(match.start(1), match.end(1), "secret")
     for words, pattern in _OTHERS:
         for match in pattern.finditer(data) if has_any(lower, *words) else ():
             yield from _groups(match)

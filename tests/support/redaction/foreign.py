@@ -154,6 +154,13 @@ smtps://bot%40example.com:[[a20]]@smtp.example.com:465
 code_verifier=[[u43]]
 SMTP_PASSWORD=[[w4]] [[w4]] [[w4]] [[w4]]
     user admin insecure-password [[a20]]
+::add-mask::[[a20]]
+snmpwalk -v2c -c [[a16]] 10.0.0.1
+community: [[a16]]
+private key: 0x[[h64]]
+storePassword "[[a24]]"
+[[d6]] is your verification code
+INSERT INTO users (email,password) VALUES ('a','[[a24]]')
 """,
     "notation": """
 {"res":{"headers":{"set-cookie":["sid=s%3A[[h64]]; Path=/; HttpOnly","lang=en"]}}}
@@ -188,6 +195,13 @@ mutation { signIn(input: {email: "x", password: "[[a20]]"}) { token } }
 config :app, App.Repo, password: "[[a20]]", pool_size: 10
 proxy_set_header X-Api-Key "[[a20]]";
 snowflake://user:[[a20]]@acct/db?warehouse=w
+InvalidToken: [[a24]] is not a valid token
+mot_de_passe=[[a10]]
+contraseña=[[a10]]
+пароль: [[a10]]
+密码: [[a10]]
+| DB_PASSWORD | `[[a20]]` | prod |
+rawHeaders: [ "Host", "x", "x-api-token", "[[a24]]" ]
 """,
 }
 _PEOPLE = """
@@ -250,6 +264,11 @@ const apiKey = config.apiKey ?? defaults.apiKey
 if (!process.env.API_KEY) throw new Error("API_KEY missing")
 token: str = Field(..., min_length=1)
 Lexer: token=NUMBER value=41
+key exchange: curve25519-sha256@libssh.org
+cipher: chacha20-poly1305@openssh.com
+sum=+1234567890
+SECRET_KEY is not set, using a random one
+aws secretsmanager get-secret-value --secret-id prod/db
 libssl3_3.0.13-1~deb12u1_amd64.deb
 torch==2.2.1+cu121
 """

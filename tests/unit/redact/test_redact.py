@@ -144,6 +144,14 @@ def test_a_marker_that_is_there_already_stays() -> None:
     assert redact(f"{once} and {once}") == f"{once} and {once}"
 
 
+def test_the_end_of_a_key_is_looked_at_again() -> None:
+    """With its beginning taken out it is one that has lost it, however far below it stands."""
+    begin, end = (f"-----{word} RSA " + "PRIVATE KEY-----" for word in ("BEGIN", "END"))
+    once = redact(f"a\nkey {begin}{TOKEN}\nabc123\n+ {end}\nb")
+    assert "abc123" not in once
+    assert redact(once) == once
+
+
 def test_a_false_marker_hides_nothing() -> None:
     """What only looks like one is a value like any other."""
     secret = made.draw(RNG, made._ALNUM, 20)
