@@ -21,7 +21,7 @@ class PrefectApi:
 
     def __init__(self, url: str) -> None:
         """`url` ends in ``/api``."""
-        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""

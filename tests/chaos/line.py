@@ -27,6 +27,9 @@ WINDOW: dict[str, float] = {"minutes": 1, "step_seconds": 5}
 WARM_UP_SECONDS = 6
 CASE_SECONDS = 480
 """How long one incident may take to its pull request, kills and reruns included."""
+PERSON_SECONDS = 6
+"""How long a person takes to see that a run ended: the worker reports a killed one twice, some seconds
+apart, and the second report would end what was started in between."""
 TICK_SECONDS = 2
 """How often the schedule ticks while a case goes on."""
 
@@ -114,7 +117,8 @@ class Line:
         """A run of the monitor, as the schedule starts one."""
         self._n += 1
         deployment = self.stack.prefect.deployment(FLOWS[0])["id"]
-        return self.stack.prefect.start(deployment, f"tick {self._n}", {"window": WINDOW})
+        parameters = {"window": WINDOW, "services": {"include": [SERVICE]}}
+        return self.stack.prefect.start(deployment, f"tick {self._n}", parameters)
 
     def prepare_verification(self) -> None:
         """The open pull request merged and live for long enough."""
@@ -159,7 +163,9 @@ class Line:
         """The UI's retry of every run that ended badly."""
         for flow in FLOWS:
             for run in self.runs(flow):
-                if run["state_type"] in {"CRASHED", "FAILED"}:
+                ended = datetime.fromisoformat(run["state"]["timestamp"])
+                waited = (datetime.now(UTC) - ended).total_seconds()
+                if run["state_type"] in {"CRASHED", "FAILED"} and waited > PERSON_SECONDS:
                     state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
                     self._post(f"/flow_runs/{run['id']}/set_state", {"state": state})
 
