@@ -74,6 +74,13 @@ class Entries:
         return slice(int(ENDS[place]) + length, int(ENDS[place]))
 
 
+def in_rows(flags: Flags, rows: Ints, number: int) -> Flags:
+    """Flags of some services as those of all; the others have none."""
+    everywhere = np.zeros((number, flags.shape[1]), dtype=bool)
+    everywhere[rows] = flags
+    return everywhere
+
+
 def window_sums(values: Array | Flags, length: int) -> Array:
     """Per service and end the sum over the fine steps before it; NaN where that is not all there.
 

@@ -12,6 +12,7 @@ from autofix.detect.entries import (
     Entries,
     calm,
     enough_requests,
+    in_rows,
     sustained,
     window_sums,
 )
@@ -64,16 +65,17 @@ def judge_latency(view: View) -> list[Hit]:
 def _entries(view: View, values: Array, level: Array, *, is_critical: bool = False) -> Entries:
     share, least = view.number("sustained_share"), view.number("min_requests")
     samples = 2 if is_critical else 3
-    requests = view.fine.requests
+    rows = np.flatnonzero((values >= level).any(axis=1))
+    values, requests, least = values[rows], view.fine.requests[rows], least[rows]
     short = np.maximum(share, SHORT_SHARE)
     found: list[tuple[int, Flags]] = []
     for length in (*SHORT, FULL, LONG):
         part: Array = share if length >= FULL else short
-        total = window_sums(requests, length)
         enough = enough_requests(requests, least, length)
         if length == LONG:
-            enough &= total < _LOW_TRAFFIC * least
-        found.append((length, enough & sustained(values, level, part, length, samples)))
+            enough &= window_sums(requests, length) < _LOW_TRAFFIC * least
+        enough &= sustained(values, level[rows], part[rows], length, samples)
+        found.append((length, in_rows(enough, rows, len(level))))
     return Entries(tuple(found))
 
 

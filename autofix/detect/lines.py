@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,17 @@ class Lines:
     """How much higher it would still come if it went on bending as it does; infinite otherwise."""
     explained: Flags
     """The load grew too, and by at least as large a share."""
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What the slope of one line a service may be; NaN where there were too few points."""
+
+    slopes: tuple[Array, Array]
+    """Per step, whatever the load and at level load."""
+    mean: Array
+    until_end: Array
+    """Steps from the middle of the line to its end."""
 
 
 def fit_lines(values: Array, load: Array, stride: Array) -> Lines:
@@ -81,6 +93,33 @@ def fit_lines(values: Array, load: Array, stride: Array) -> Lines:
         ahead=ahead,
         explained=explained,
     )
+
+
+def sketch_lines(values: Array, load: Array, parts: Sequence[slice]) -> Iterator[Sketch]:
+    """The slopes of the same lines through several parts, by running sums: which deserve a fit."""
+    seen = ~np.isnan(values)
+    both = seen & ~np.isnan(load)
+    t = np.broadcast_to(np.arange(values.shape[1], dtype="float64"), values.shape)
+    y, x = _centred(values, seen), _centred(load, both)
+    middle = np.where(seen, values, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    sums = [_running(column) for column in (seen, seen * t, seen * t * t, y, y * t)]
+    loads = [_running(column) for column in (both, both * t, both * y, x, x * x, x * t, x * y)]
+    for part in parts:
+        n, t1, t2, y1, ty1 = (total[:, part.stop] - total[:, part.start] for total in sums)
+        m, tm, ym, x1, x2, tx1, xy1 = (
+            total[:, part.stop] - total[:, part.start] for total in loads
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t_mean, y_mean, x_mean = t1 / n, y1 / n, np.where(m > 0, x1 / m, 0.0)
+            tt, ty = t2 - t1 * t_mean, ty1 - t1 * y_mean
+            xx, tx, xy = x2 - x1 * x_mean, tx1 - tm * x_mean, xy1 - ym * x_mean
+            slopes = ty / tt, (xx * ty - tx * xy) / (tt * xx - tx * tx)
+        yield Sketch(slopes, middle + y_mean, part.stop - t_mean)
+
+
+def _running(values: Array | Flags) -> Array:
+    """What there was before each step, and altogether."""
+    return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
 
 
 def _explained(rise: Array, load_rise: Array, mean: Array, load_mean: Array, t: Array) -> Flags:

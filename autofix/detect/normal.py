@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,17 +71,10 @@ def run_start(values: Array, level: float) -> int:
 def smooth(values: Array) -> Array:
     """Each step as the median of itself and its neighbours; a single outlier disappears."""
     padded = np.concatenate([[np.nan], values, [np.nan]])
-    stack = np.stack([padded[:-2], padded[1:-1], padded[2:]])
-    middle = nanmedian(stack)
-    return np.where(np.isnan(values), np.nan, middle)
-
-
-def nanmedian(stack: Array) -> Array:
-    """The median over the first axis; NaN where nothing was measured."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        result: Array = np.nanmedian(stack, axis=0)
-    return result
+    low, middle, high = np.sort(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    # what was not measured is sorted to the end
+    median = np.where(np.isnan(high), np.where(np.isnan(middle), low, (low + middle) / 2), middle)
+    return np.where(np.isnan(values), np.nan, median)
 
 
 def quantile(values: Array, q: float) -> float:

@@ -13,6 +13,7 @@ from autofix.detect.entries import (
     Entries,
     calm_rate,
     failing,
+    in_rows,
     surprise,
     window_sums,
     without_burst,
@@ -36,6 +37,7 @@ _STEP_LEVEL = 0.5
 """Share of the warning level from which on a rate far above its own normal counts."""
 _STEP_SURPRISE = 6.0
 _STEP_REQUESTS = 1_000
+_ROUNDING = 1 - 1e-9
 
 
 def judge_5xx(view: View) -> list[Hit]:
@@ -105,14 +107,25 @@ class _Rates:
 
     def _entries(self, level: Array, *shorter: int) -> Entries:
         least, base = self.view.number("min_requests"), _NOTHING * np.minimum(level, self.warning)
+        # what is never at the level in any step is not at it over a length
+        rows = np.flatnonzero(self._at_level(level).any(axis=1))
+        requests = self.requests[rows]
         found = []
         for length in (*shorter, *SHORT, FULL, LONG):
             floor = np.maximum(level, _LONG_LEVEL * self.warning) if length == LONG else level
-            flags = failing(self.number, self.requests, floor, base, least, length)
+            flags = failing(
+                self.number[rows], requests, floor[rows], base[rows], least[rows], length
+            )
             if length == LONG:
-                flags &= window_sums(self.requests, length) < _LOW_TRAFFIC * least
-            found.append((length, flags))
+                flags &= window_sums(requests, length) < _LOW_TRAFFIC * least[rows]
+            found.append((length, in_rows(flags, rows, len(level))))
         return Entries(tuple(found))
+
+    def _at_level(self, level: Array) -> Flags:
+        at_level: Flags = (self.number > 0) & (
+            100 * self.number >= _ROUNDING * level * self.requests
+        )
+        return at_level
 
     def hit(self, row: int) -> Hit:
         """The breach of one service."""

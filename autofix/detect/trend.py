@@ -6,14 +6,15 @@ it only comes back to where it was before. A line through the past says how long
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from autofix.detect.course import stride_of
-from autofix.detect.grid import Array, Flags
+from autofix.detect.grid import Array, Flags, Ints
 from autofix.detect.hits import Hit
-from autofix.detect.lines import Lines, bend_of, fit_lines
+from autofix.detect.lines import Lines, Sketch, bend_of, fit_lines, sketch_lines
 from autofix.detect.normal import quantile, run_start, smooth
 from autofix.detect.view import View
 from autofix.models import Pattern, Severity, Signal
@@ -42,6 +43,8 @@ _LONG_RECORD = 96
 """Coarse steps of history in which the beginning of a rise need not be seen."""
 _BEGUN = 0.15
 """Share of a rise at which it is told from noise."""
+_ROUNDING = 1e-3
+"""Percent of the limit that running sums may be wrong by."""
 _BEFORE = 24
 """Coarse steps before a line in which the rise may have begun."""
 
@@ -105,26 +108,47 @@ def _judge(view: View, values: Array, load: Array, signal: Signal, what: str) ->
     hours = view.number("hours_to_limit")[rows, 0]
     horizon = hours * 60 / view.coarse.step_minutes
     trends: dict[int, _Trend] = {}
-    for back in _ENDS:
-        for length in LENGTHS:
-            end = values.shape[1] - back
-            if end - length.steps < _FEW:
-                continue
-            part = slice(end - length.steps, end)
-            lines = fit_lines(values[:, part], load[:, part], stride[:, part])
-            holds = _is_trend(values[:, :end], lines, length, horizon)
-            for place in np.flatnonzero(holds).tolist():
-                trends.setdefault(
-                    int(place),
-                    _Trend(
-                        float(lines.slope[place]), float(lines.level[place]), length.steps, back
-                    ),
-                )
+    for back, length, rising in _rising(values, load, horizon):
+        end = values.shape[1] - back
+        part = slice(end - length.steps, end)
+        lines = fit_lines(values[rising, part], load[rising, part], stride[rising, part])
+        holds = _is_trend(values[rising, :end], lines, length, horizon[rising])
+        for i in np.flatnonzero(holds).tolist():
+            seen = _Trend(float(lines.slope[i]), float(lines.level[i]), length.steps, back)
+            trends.setdefault(int(rising[i]), seen)
     return [
         _hit(view, int(rows[place]), values[place], trend, float(hours[place]), signal, what)
         for place, trend in trends.items()
         if not _is_over(values[place], trend)
     ]
+
+
+def _rising(values: Array, load: Array, horizon: Array) -> Iterator[tuple[int, Length, Ints]]:
+    """Ends and lengths, newest and longest first, and which services may rise to the limit there."""
+    steps = values.shape[1]
+    kept = min(steps, _ENDS[-1] + LENGTHS[0].steps)
+    lines = [
+        (back, length)
+        for back in _ENDS
+        for length in LENGTHS
+        if steps - back - length.steps >= _FEW
+    ]
+    parts = [slice(kept - back - length.steps, kept - back) for back, length in lines]
+    sketches = sketch_lines(values[:, -kept:], load[:, -kept:], parts)
+    for (back, length), sketch in zip(lines, sketches, strict=True):
+        rising = np.flatnonzero(_may_reach(sketch, length, horizon * length.share))
+        if rising.size:
+            yield back, length, rising
+
+
+def _may_reach(sketch: Sketch, length: Length, horizon: Array) -> Flags:
+    """Whether a line is steep enough with or without its load, give or take a rounding error."""
+    reaches = np.zeros(len(horizon), dtype=bool)
+    for slope in sketch.slopes:
+        with np.errstate(invalid="ignore"):
+            end = sketch.mean + slope * (sketch.until_end + horizon)
+            reaches |= (slope * length.steps >= _RISE - _ROUNDING) & (end >= 100 - _ROUNDING)
+    return reaches
 
 
 def _is_trend(values: Array, lines: Lines, length: Length, horizon: Array) -> Flags:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autofix.detect.entries import FULL, SHORT, SHORT_SHARE, Entries, calm, sustained
+from autofix.detect.entries import FULL, SHORT, SHORT_SHARE, Entries, calm, in_rows, sustained
 from autofix.detect.grid import Array
 from autofix.detect.hits import Hit
 from autofix.detect.normal import look_before, quantile
@@ -83,13 +83,12 @@ def _pressure(view: View, name: Name, signal: Signal, what: str) -> list[Hit]:
 
 def _entries(view: View, values: Array, level: Array) -> Entries:
     share = view.number("sustained_share")
-    short = np.maximum(share, SHORT_SHARE)
-    return Entries(
-        (
-            (SHORT[-1], sustained(values, level, short, SHORT[-1])),
-            (FULL, sustained(values, level, share, FULL)),
-        )
-    )
+    rows = np.flatnonzero((values >= level).any(axis=1))
+    found = []
+    for length, part in ((SHORT[-1], np.maximum(share, SHORT_SHARE)), (FULL, share)):
+        flags = sustained(values[rows], level[rows], part[rows], length)
+        found.append((length, in_rows(flags, rows, len(level))))
+    return Entries(tuple(found))
 
 
 def _level(
