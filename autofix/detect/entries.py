@@ -43,7 +43,7 @@ _BURST = WINDOW // 10
 """Fine steps that a burst lasts."""
 _BURST_LEVEL = 5.0
 """Multiple of a level that each of several bursts must reach."""
-_RECUR = 3
+_RECUR = 4
 _REST_LEVEL = 0.8
 """Share of a level that is left without a burst."""
 _SURPRISE = 3.5
@@ -62,6 +62,10 @@ class Entries:
         """Per service whether any was."""
         everything: Flags = np.any([flags.any(axis=1) for _, flags in self.found], axis=0)
         return everything
+
+    def also(self, length: int, flags: Flags) -> Entries:
+        """These, and the breaches of one more kind."""
+        return Entries((*self.found, (length, flags)))
 
     def newest(self, row: int) -> slice:
         """The fine steps of a service's latest breach; the longest where several end there."""
@@ -143,6 +147,22 @@ def failing(
     return found
 
 
+def recurring(hits: Array, requests: Array, level: Array, base: Array, least: Array) -> Flags:
+    """Per service and end, whether bursts came again and again within two windows.
+
+    A crash loop makes them, apart from each other; what is asked of the rest is as in `failing`.
+    """
+    burst = (hits >= _MIN_SAMPLES) & (100 * hits >= _BURST_LEVEL * level * requests)
+    begins = burst.copy()
+    begins[:, 1:] &= ~burst[:, :-1]
+    begins[:, 2:] &= ~burst[:, :-2]
+    number, total = window_sums(hits, LONG), window_sums(requests, LONG)
+    found: Flags = enough_requests(requests, least, LONG)
+    found &= (window_sums(begins, LONG) >= _RECUR) & (100 * number >= level * total)
+    found &= surprise(number, total * base / 100) >= _SURPRISE
+    return found
+
+
 def enough_requests(requests: Array, least: Array, length: int) -> Flags:
     """Per service and end, whether there were enough requests in a window, and all along.
 
@@ -165,7 +185,7 @@ def _all_along(hits: Array, requests: Array, level: Array) -> Flags:
     rest = 100 * failed >= _REST_LEVEL * level * total
     rest &= (level * total > 0) & (left >= np.where(is_dense, _MIN_SAMPLES, _MIN_SAMPLES - 1))
     everywhere: Flags = most & rest
-    return everywhere | _recurs(hits, requests, level) if length >= FULL else everywhere
+    return everywhere
 
 
 def _most_parts_fail(hits: Array, requests: Array, level: Array) -> Flags:
@@ -185,16 +205,6 @@ def _most_parts_fail(hits: Array, requests: Array, level: Array) -> Flags:
         least = share * np.maximum(busy.sum(axis=1), _MIN_SAMPLES)
         found[chosen] = reached.sum(axis=1) >= least
     return found
-
-
-def _recurs(hits: Array, requests: Array, level: Array) -> Flags:
-    """Where bursts come again and again, apart from each other, as a crash loop makes them."""
-    burst = (hits >= _MIN_SAMPLES) & (100 * hits >= _BURST_LEVEL * level[:, None] * requests)
-    begins = burst.copy()
-    begins[:, 1:] &= ~burst[:, :-1]
-    begins[:, 2:] &= ~burst[:, :-2]
-    recurs: Flags = begins.sum(axis=1) >= _RECUR
-    return recurs
 
 
 def without_burst(hits: Array, requests: Array) -> tuple[Array, Array, Ints]:

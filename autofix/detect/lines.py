@@ -102,8 +102,8 @@ def sketch_lines(values: Array, load: Array, parts: Sequence[slice]) -> Iterator
     t = np.broadcast_to(np.arange(values.shape[1], dtype="float64"), values.shape)
     y, x = _centred(values, seen), _centred(load, both)
     middle = np.where(seen, values, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    sums = [_running(column) for column in (seen, seen * t, seen * t * t, y, y * t)]
-    loads = [_running(column) for column in (both, both * t, both * y, x, x * x, x * t, x * y)]
+    sums = [running_sums(column) for column in (seen, seen * t, seen * t * t, y, y * t)]
+    loads = [running_sums(column) for column in (both, both * t, both * y, x, x * x, x * t, x * y)]
     for part in parts:
         n, t1, t2, y1, ty1 = (total[:, part.stop] - total[:, part.start] for total in sums)
         m, tm, ym, x1, x2, tx1, xy1 = (
@@ -117,7 +117,7 @@ def sketch_lines(values: Array, load: Array, parts: Sequence[slice]) -> Iterator
         yield Sketch(slopes, middle + y_mean, part.stop - t_mean)
 
 
-def _running(values: Array | Flags) -> Array:
+def running_sums(values: Array | Flags) -> Array:
     """What there was before each step, and altogether."""
     return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
 

@@ -14,6 +14,7 @@ from autofix.detect.entries import (
     calm_rate,
     failing,
     in_rows,
+    recurring,
     surprise,
     window_sums,
     without_burst,
@@ -80,11 +81,13 @@ class _Rates:
         self.requests, self.number = view.fine.requests, view.fine.of_class(digit)
         self.measured = not np.isnan(self.requests).all()
         is_calm = calm_rate(self.number, self.requests, _EXIT * self.warning)
-        self.over_warning = self._entries(self.warning)
-        self.over_critical = self._entries(self.critical, SHORTEST)
+        lasting, fierce = self._bursts(self.warning), self._bursts(self.critical)
+        self.over_warning = self._entries(self.warning).also(LONG, lasting)
+        self.over_critical = self._entries(self.critical, SHORTEST).also(LONG, fierce)
         self.over_below = self._entries(_STEP_LEVEL * self.warning)
-        self.open_warning: Flags = self.over_warning.entered & ~is_calm
-        self.open_critical: Flags = self.over_critical.entered & ~is_calm
+        # calm between two bursts is no end of them
+        self.open_warning: Flags = self.over_warning.entered & ~is_calm | lasting.any(axis=1)
+        self.open_critical: Flags = self.over_critical.entered & ~is_calm | fierce.any(axis=1)
         self.open_below: Flags = self.over_below.entered
 
     @property
@@ -120,6 +123,15 @@ class _Rates:
                 flags &= window_sums(requests, length) < _LOW_TRAFFIC * least[rows]
             found.append((length, in_rows(flags, rows, len(level))))
         return Entries(tuple(found))
+
+    def _bursts(self, level: Array) -> Flags:
+        """Per service and end, whether there were bursts again and again."""
+        rows = np.flatnonzero(self._at_level(level).any(axis=1))
+        least, base = self.view.number("min_requests"), _NOTHING * np.minimum(level, self.warning)
+        flags = recurring(
+            self.number[rows], self.requests[rows], level[rows], base[rows], least[rows]
+        )
+        return in_rows(flags, rows, len(level))
 
     def _at_level(self, level: Array) -> Flags:
         at_level: Flags = (self.number > 0) & (

@@ -6,7 +6,7 @@ import numpy as np
 
 from autofix.detect.grid import LOW, PEAK, Array, Flags
 from autofix.detect.hits import Hit
-from autofix.detect.lines import fit_lines
+from autofix.detect.lines import fit_lines, running_sums
 from autofix.detect.normal import quantile, run_start
 from autofix.detect.view import FINE, WINDOW, View
 from autofix.models import Pattern, Severity, Signal
@@ -25,6 +25,10 @@ _EMPTY = 0.5
 """What is left of the memory after a restart, at most."""
 _BACK = 0.6
 """What is in use again after a restart, at least."""
+_DIP, _WHOLE = 0.7, 0.9
+"""The same two where a sample in the middle of the restart was missed, as seen when it is over soon."""
+_SAME = 0.01
+"""Share by which a limit that stays may vary."""
 _RARELY, _FRESH = 0.05, 0.85
 """What is in use after a restart, at most, of what nearly always was."""
 _HOUR = 60.0
@@ -68,7 +72,9 @@ def _judge_counts(view: View) -> list[Hit]:
 
 def _judge_kills(view: View) -> list[Hit]:
     """Memory that climbs to its limit and falls, again and again."""
-    peak, low = view.coarse.memory_peak, view.coarse.memory_low
+    scaled = _rescaled(view.coarse.limit("MEMORY_LIMIT_GB"))
+    peak = np.where(scaled, np.nan, view.coarse.memory_peak)
+    low = np.where(scaled, np.nan, view.coarse.memory_low)
     near = np.flatnonzero((peak >= _NEAR_LIMIT).any(axis=1)).tolist()
     hits = []
     for row in near:
@@ -124,11 +130,10 @@ def _judge_loops(view: View) -> list[Hit]:
     # where a limit was changed, only one of the two falls
     used = view.coarse.grid
     emptied &= _emptied(used.column(PEAK), used.column(LOW))
+    emptied &= ~_rescaled(view.coarse.limit("MEMORY_LIMIT_GB"))
     hour = max(1, round(_HOUR / view.coarse.step_minutes))
-    looping = emptied[:, -hour:].sum(axis=1) >= _RESTARTS
-    looping |= emptied[:, -hour // 2 :].sum(axis=1) >= _RESTARTS - 1
     hits = []
-    for row in np.flatnonzero(looping & view.known).tolist():
+    for row in np.flatnonzero(_is_loop(emptied, hour) & view.known).tolist():
         first = _run_of_hours(emptied[row], hour)
         if _is_usual(emptied[row], hour) or not _is_fresh(
             used.column(LOW)[row], emptied[row], first
@@ -149,12 +154,35 @@ def _judge_loops(view: View) -> list[Hit]:
     return hits
 
 
+def _is_loop(emptied: Flags, hour: int) -> Flags:
+    """Whether there were enough restarts in an hour or a half that ended within the last half."""
+    totals = running_sums(emptied)
+    is_loop = np.zeros(len(emptied), dtype=bool)
+    for end in range(totals.shape[1] - 1, max(0, totals.shape[1] - 1 - hour // 2), -1):
+        for length, least in ((hour, _RESTARTS), (hour // 2, _RESTARTS - 1)):
+            is_loop |= totals[:, end] - totals[:, max(0, end - length)] >= least
+    return is_loop
+
+
 def _emptied(peak: Array, low: Array) -> Flags:
-    """Where most of the memory is suddenly free and soon in use again."""
+    """Where memory is suddenly free and soon in use again: most of it, or some and at once."""
     earlier = np.fmax(peak, np.concatenate([np.full((len(peak), 1), np.nan), peak[:, :-1]], axis=1))
     with np.errstate(invalid="ignore"):
-        emptied: Flags = (low <= _EMPTY * earlier) & _comes_back(peak, earlier)
+        most = (low <= _EMPTY * earlier) & _comes_back(peak, _BACK * earlier, range(3))
+        some = (low <= _DIP * earlier) & _comes_back(peak, _WHOLE * earlier, range(1, 2))
+        emptied: Flags = most | some
+        # of one fall two steps may hold a part
+        emptied[:, 1:] &= ~emptied[:, :-1] | (peak >= _WHOLE * earlier)[:, 1:]
     return emptied
+
+
+def _rescaled(limit: Array) -> Flags:
+    """Where the limit is not the same as before and after: replicas come and go."""
+    changed = np.abs(np.diff(limit, axis=1)) > _SAME * limit[:, 1:]
+    rescaled = np.zeros(limit.shape, dtype=bool)
+    rescaled[:, 1:] |= changed
+    rescaled[:, :-1] |= changed
+    return rescaled
 
 
 def _is_fresh(low: Array, emptied: Flags, first: int) -> bool:
@@ -164,12 +192,13 @@ def _is_fresh(low: Array, emptied: Flags, first: int) -> bool:
     return bool(now <= _FRESH * before)
 
 
-def _comes_back(peak: Array, earlier: Array) -> Flags:
-    """Whether memory is in use again within two steps; what sleeps or has ended stays empty."""
-    later = peak.copy()
-    for ahead in (1, 2):
-        later[:, :-ahead] = np.fmax(later[:, :-ahead], peak[:, ahead:])
-    back: Flags = later >= _BACK * earlier
+def _comes_back(peak: Array, to: Array, steps: range) -> Flags:
+    """Whether so much is in use again so many steps on; what sleeps or has ended stays empty."""
+    later = np.full(peak.shape, np.nan)
+    for ahead in steps:
+        end = peak.shape[1] - ahead
+        later[:, :end] = np.fmax(later[:, :end], peak[:, ahead:])
+    back: Flags = later >= to
     return back
 
 

@@ -34,6 +34,15 @@ def test_bursts_that_come_again_and_again_are_found() -> None:
     assert ("http_5xx", "level") in names(found)
 
 
+def test_bursts_are_over_when_there_is_none_for_long() -> None:
+    """Calm between two of them is no end; three in an hour are not enough."""
+    for last, number in ((-24, 4), (-50, 0), (-3, 3)):
+        bursts = [last - 14 * place for place in range(number or 4)]
+        failed = np.where(np.isin(DAY, bursts), 80.0, 0.0)
+        found = find(web(DAY, per_minute=100 - failed, HTTP_5XX=failed))
+        assert bool(found) == (number == 4), last
+
+
 @pytest.mark.parametrize("calm", [5, 10])
 def test_errors_that_come_and_go_stay_one_trouble(calm: int) -> None:
     """At every tick of an hour, whether errors occur just then or not."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.unit.detect.histories import ago, find, names, web, worker
 
@@ -54,3 +55,34 @@ def test_what_sleeps_is_no_crash_loop() -> None:
     """Awake for some minutes, then gone for more."""
     memory = np.where(DAY % 20 < 6, 0.4, 0.001)
     assert find(web(DAY, MEMORY_USAGE_GB=memory, HTTP_2XX=np.where(DAY % 20 < 6, 10.0, 0.0))) == ()
+
+
+def test_restarts_whose_middle_no_sample_met_are_counted() -> None:
+    """A third of the memory is gone for a sample, again and again, and at once back."""
+    fallen = (DAY >= -50) & (DAY % 10 == 0)
+    found = find(worker(DAY, MEMORY_USAGE_GB=np.where(fallen, 0.26, 0.4)))
+    assert names(found) == [("crash_loop", "counted")]
+
+
+def test_a_crash_loop_is_over_when_there_was_no_restart_for_long() -> None:
+    """Not as soon as one of them is more than an hour ago."""
+    for last, is_found in ((-22, True), (-50, False)):
+        fallen = np.isin(DAY, [last - 14 * place for place in range(4)])
+        found = find(worker(DAY, MEMORY_USAGE_GB=np.where(fallen, 0.1, 0.4)))
+        assert bool(found) == is_found, last
+
+
+def test_two_deployments_in_a_row_are_no_crash_loop() -> None:
+    """Each begins with little memory and takes its time to fill it."""
+    memory = np.full(len(DAY), 0.5)
+    for at in (-45, -22):
+        memory *= 1 - 0.65 * (at <= DAY) * np.exp(-np.clip(DAY - at, 0, None) / 10)
+    assert find(worker(DAY, MEMORY_USAGE_GB=memory)) == ()
+
+
+@pytest.mark.parametrize(("usual", "briefly"), [(1.0, 2.0), (2.0, 1.0)])
+def test_replicas_that_come_and_go_are_no_restarts(usual: float, briefly: float) -> None:
+    """Memory and its limit double or halve for a minute or two."""
+    replicas = np.where((DAY >= -55) & (DAY % 8 < 2), briefly, usual)
+    found = find(worker(DAY, MEMORY_USAGE_GB=0.6 * replicas, MEMORY_LIMIT_GB=replicas))
+    assert found == ()
