@@ -19,7 +19,7 @@ from autofix.plan.spending import Spent
 from sandbox.faults import Faults
 from sandbox.model.app import build_app
 from tasks.plan import write_plan
-from tasks.spending import COST, TOKENS, Ledger, spent_on
+from tasks.spending import COST, OPENED, TOKENS, Ledger, require_room_today, spent_on
 from tests.sandbox.serving import serve
 from tests.unit.plan.test_planner import TRACEBACK
 
@@ -37,6 +37,16 @@ def spending(tokens: int, cost: float, caps: Caps) -> str:
     run_id = str(flow_run.get_id())
     Ledger(run_id, caps).reserve(Spent(tokens=tokens, cost=cost))
     return run_id
+
+
+@flow(name="generate_fix")
+def opening(urls: list[str], caps: Caps) -> None:
+    """What a fix does before it opens a pull request, and when it has."""
+    run_id = UUID(flow_run.get_id())
+    for url in urls:
+        require_room_today(caps)
+        with get_client(sync_client=True) as client:
+            client.update_flow_run_labels(run_id, {OPENED: url})
 
 
 @pytest.fixture
@@ -111,3 +121,13 @@ def test_an_endpoint_that_fails_costs_nothing(endpoint: str, context: ServiceCon
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(state.state_details.flow_run_id)
     assert spent_on(run) == Spent()
+
+
+def test_a_days_pull_requests_are_counted_over_all_runs() -> None:
+    """The same one found again counts once; the next one beyond the cap is refused."""
+    caps = Caps(pull_requests_per_day=2)
+    opening(["https://forge.test/acme/a/pull/1"], caps)
+    opening(["https://forge.test/acme/a/pull/1"], caps)
+    opening(["https://forge.test/acme/b/pull/2"], caps)
+    with pytest.raises(BudgetExceeded, match="pull_requests_per_day"):
+        opening(["https://forge.test/acme/c/pull/3"], caps)
