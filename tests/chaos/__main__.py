@@ -41,7 +41,7 @@ def main() -> int:
         line = Line(Path(folder), processes, hurried=True)
         try:
             time.sleep(WARM_SECONDS)
-            undisturbed, outcomes = _run(line, chosen.limit, chosen.only)
+            outcomes = _run(line, chosen)
         except KeyboardInterrupt:
             print("interrupted; everything that was started has been ended", file=sys.stderr)
             return 130
@@ -49,26 +49,37 @@ def main() -> int:
             line.close()
     failed = [outcome for outcome in outcomes if outcome.problems]
     minutes = (time.monotonic() - begun) / 60
-    print(f"\n{len(outcomes)} kills, {len(failed)} with problems, {minutes:.0f} min")
-    if chosen.table:
-        chosen.table.write_text(render_table(undisturbed, outcomes), encoding="utf-8")
+    kills = sum(len(outcome.case.points) for outcome in outcomes)
+    cases = f"{kills} kills in {len(outcomes)} cases"
+    print(f"\n{cases}, {len(failed)} of them with problems, {minutes:.0f} min")
     return 1 if failed or not outcomes else 0
 
 
-def _run(line: Line, limit: int | None, only: str | None) -> tuple[Counts, list[Outcome]]:
+def _run(line: Line, chosen: argparse.Namespace) -> list[Outcome]:
+    """Every case; the table is written after each, so that an interrupted run leaves what it has."""
+    limit, only = chosen.limit, chosen.only
     undisturbed, points = record(line)
-    print(f"undisturbed: {undisturbed}; {len(points)} points", flush=True)
-    outcomes = []
-    for case in _wanted(choose(points, limit), only):
+    cases = _wanted(choose(points, limit), only)
+    print(f"undisturbed: {undisturbed}; {len(points)} points, {len(cases)} cases", flush=True)
+    outcomes: list[Outcome] = []
+    for case in cases:
         outcomes.append(_told(run_case(line, case, undisturbed)))
+        _write(chosen.table, undisturbed, outcomes)
         line.mend_sides()
     points = record_verification(line)
     print(f"verification: {len(points)} points", flush=True)
     points = distinct(points, VERIFY)
     cases = [Case((point,), by_person=bool(i % 2)) for i, point in enumerate(points)]
     wanted = _wanted(spread(cases, limit and max(1, limit // 3)), only)
-    outcomes.extend(_told(run_verification(line, case)) for case in wanted)
-    return undisturbed, outcomes
+    for case in wanted:
+        outcomes.append(_told(run_verification(line, case)))
+        _write(chosen.table, undisturbed, outcomes)
+    return outcomes
+
+
+def _write(table: Path | None, undisturbed: Counts, outcomes: list[Outcome]) -> None:
+    if table:
+        table.write_text(render_table(undisturbed, outcomes), encoding="utf-8")
 
 
 def _wanted(cases: list[Case], only: str | None) -> list[Case]:

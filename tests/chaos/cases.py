@@ -120,8 +120,7 @@ def choose(points: Sequence[str], limit: int | None = None) -> list[Case]:
         Case(tuple(p for p in row if p is not None), by_person=bool(i % 2))
         for i, row in enumerate(rows)
     ]
-    cases += _others(points)
-    return spread(cases, limit)
+    return spread([*_others(points), *cases], limit)
 
 
 def distinct(points: Sequence[str], flow: str) -> list[str]:
