@@ -51,12 +51,20 @@ class Counts:
 class Line:
     """Everything running, with points in every process that runs a flow."""
 
-    def __init__(self, root: Path, processes: Processes, *, hurried: bool = False) -> None:
-        """Start all of it; the other sick services are deployed without their fault.
+    def __init__(
+        self,
+        root: Path,
+        processes: Processes,
+        *,
+        healthy: tuple[str, ...] = ("catalog-api", "orders-web"),
+        hurried: bool = False,
+    ) -> None:
+        """Start all of it.
 
         Args:
             root: an empty folder.
             processes: starts and ends them.
+            healthy: services that are deployed without their fault.
             hurried: whether what a killed process held is given away at once, and not after the
                 minute that it takes otherwise.
         """
@@ -67,7 +75,7 @@ class Line:
         self.stack = Stack(
             root,
             processes,
-            healthy=("catalog-api", "orders-web"),
+            healthy=healthy,
             server=self._server() if hurried else None,
         )
         self.stack.start_base()
