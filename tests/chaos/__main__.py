@@ -31,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--limit", type=int, help="at most so many cases, spread over all")
     parser.add_argument("--only", help="only points that contain this")
+    parser.add_argument("--victim", help="only kills of this one, and no verification")
     parser.add_argument("--table", type=Path, help="write the table as markdown to this file")
     chosen = parser.parse_args()
     begun = time.monotonic()
@@ -60,12 +61,15 @@ def _run(line: Line, chosen: argparse.Namespace) -> list[Outcome]:
     limit, only = chosen.limit, chosen.only
     undisturbed, points = record(line)
     cases = _wanted(choose(points, limit), only)
+    cases = [case for case in cases if chosen.victim in {None, case.victim}]
     print(f"undisturbed: {undisturbed}; {len(points)} points, {len(cases)} cases", flush=True)
     outcomes: list[Outcome] = []
     for case in cases:
         outcomes.append(_told(run_case(line, case, undisturbed)))
         _write(chosen.table, undisturbed, outcomes)
         line.mend_sides()
+    if chosen.victim:
+        return outcomes
     points = record_verification(line)
     print(f"verification: {len(points)} points", flush=True)
     points = distinct(points, VERIFY)

@@ -224,6 +224,7 @@ class Line:
                 self.stack.start_agent(self.model)
             case "prefect-server":
                 self.stack.start_server()
+                self.processes.wait_until(name, self.stack.prefect.is_healthy, 120)
 
     def break_side(self, name: str, times: int) -> None:
         """The next answers of the forge or the model are 503."""
