@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,8 +55,10 @@ def fetch_resources(
 
 def _is_of(series: Any, services: Collection[str]) -> bool:
     """Whether it is about one of these; what has another shape is left for `parse` to name."""
-    tags = series.get("tags") if isinstance(series, Mapping) else None
-    return not isinstance(tags, Mapping) or tags.get("serviceId") in services
+    match series:
+        case {"tags": {"serviceId": str(service)}}:
+            return service in services
+    return True
 
 
 def _ask(
