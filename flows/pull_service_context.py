@@ -16,11 +16,7 @@ from tasks.options import SIDE_BY_SIDE, whole
 from tasks.report import conclude_contexts, report_contexts
 
 
-@flow(
-    name="pull_service_context",
-    task_runner=SIDE_BY_SIDE,
-    log_prints=True,
-)
+@flow(name="pull_service_context", task_runner=SIDE_BY_SIDE, log_prints=True)
 def pull_service_context(
     incidents: list[Incident],
     step_seconds: float,

@@ -25,7 +25,7 @@ from rich.console import Console
 from autofix.doctor.agent import check_agent, check_planner
 from autofix.doctor.checks import Check
 from autofix.doctor.doctor import WIDTH, check_repositories, print_table
-from autofix.doctor.prefect import POOL, check_prefect
+from autofix.doctor.prefect import LEASES, POOL, check_prefect
 from autofix.doctor.railway import check_railway
 from autofix.errors import AutofixError
 from autofix.observe.railway import RailwayClient
@@ -109,9 +109,7 @@ def build_environment() -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",
         # a server that forgets who holds a repository's only slot never gives it away again
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-            "prefect.server.concurrency.lease_storage.filesystem"
-        ),
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "DO_NOT_TRACK": "1",
         "AUTOFIX_DIR": str(ROOT),
         "OPENCODE_URL": f"http://127.0.0.1:{agent}",

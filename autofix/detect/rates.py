@@ -19,7 +19,7 @@ from autofix.detect.entries import (
     window_sums,
     without_burst,
 )
-from autofix.detect.grid import Array, Flags
+from autofix.detect.grid import Array, Flags, Ints
 from autofix.detect.hits import Hit
 from autofix.detect.normal import look_before
 from autofix.detect.onset import onset_of
@@ -110,8 +110,7 @@ class _Rates:
 
     def _entries(self, level: Array, *shorter: int) -> Entries:
         least, base = self.view.number("min_requests"), _NOTHING * np.minimum(level, self.warning)
-        # what is never at the level in any step is not at it over a length
-        rows = np.flatnonzero(self._at_level(level).any(axis=1))
+        rows = self._reaching(level)
         requests = self.requests[rows]
         found = []
         for length in (*shorter, *SHORT, FULL, LONG):
@@ -126,18 +125,17 @@ class _Rates:
 
     def _bursts(self, level: Array) -> Flags:
         """Per service and end, whether there were bursts again and again."""
-        rows = np.flatnonzero(self._at_level(level).any(axis=1))
+        rows = self._reaching(level)
         least, base = self.view.number("min_requests"), _NOTHING * np.minimum(level, self.warning)
         flags = recurring(
             self.number[rows], self.requests[rows], level[rows], base[rows], least[rows]
         )
         return in_rows(flags, rows, len(level))
 
-    def _at_level(self, level: Array) -> Flags:
-        at_level: Flags = (self.number > 0) & (
-            100 * self.number >= _ROUNDING * level * self.requests
-        )
-        return at_level
+    def _reaching(self, level: Array) -> Ints:
+        """The services that are at the level in some step; no other is at it over a length."""
+        at_level = (self.number > 0) & (100 * self.number >= _ROUNDING * level * self.requests)
+        return np.flatnonzero(at_level.any(axis=1))
 
     def hit(self, row: int) -> Hit:
         """The breach of one service."""

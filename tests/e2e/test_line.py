@@ -37,7 +37,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     root: Path = tmp_path_factory.mktemp("line")
     with Processes(root / "logs") as processes:
         line = Line(root, processes, healthy=(HEALTHY,))
-        time.sleep(60 * WINDOW["minutes"] - 10)  # it was up for longer than that before
+        time.sleep(60 * WINDOW["minutes"] - 10)  # its services were up for a while before
         yield line
         line.close()
 
