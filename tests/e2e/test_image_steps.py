@@ -36,7 +36,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["--no-deps", "--require-hashes", "--requirement", "requirements.runtime.lock"],
         ["--no-deps", "--no-build-isolation", "."],
     ):
-        install = [str(python), "-m", "pip", "install", "--quiet", *arguments]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *arguments]
         subprocess.run(install, cwd=app, check=True, capture_output=True)
     return root
 
