@@ -60,7 +60,9 @@ eval-detection: setup ## the detector on generated days it has not seen, beside 
 	@$(BIN)/python -m tests.eval_detection
 
 test: setup lint typecheck ## every check and every test, one end-to-end run included
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder --durations=25
+	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 -m "not e2e and not live"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15 -m "e2e and not world and not live"
+	@$(BIN)/python -m pytest --durations=15 -m "world and not live"
 
 lint: setup ## style, import borders, Dockerfile
 	@$(BIN)/ruff check .

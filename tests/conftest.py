@@ -39,30 +39,6 @@ WINDOW = Window.ending(NOW, timedelta(minutes=30))
 _SETTINGS = ("RAILWAY_", "OPENAI_", "OPENCODE_", "GITHUB_", "AUTOFIX_")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: end-to-end tests wait most of the time."""
-    return (os.cpu_count() or 1) + 1
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays in one process, all worlds in one, and the longest come first."""
-    for item in items:
-        group = (
-            "world"
-            if item.get_closest_marker("world")
-            else f"{item.path.parent.name}/{item.path.stem}"
-        )
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: [not item.get_closest_marker(m) for m in ("world", "e2e")])
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What a world's applications answer late is judged as illness: the rest steps back."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("world"):
-        os.nice(max(0, 10 - os.nice(0)))
-
-
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing of the person's own environment or `.env` reaches a test."""
