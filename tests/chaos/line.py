@@ -34,6 +34,13 @@ TICK_SECONDS = 2
 """How often the schedule ticks while a case goes on."""
 
 
+_IN_MEMORY = {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.memory"
+}
+"""For a server that is never restarted. With leases in files it once did not answer for a minute after a
+process that held one had been killed; docs/durability.md says what is known of that."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """What was done in the world for one incident."""
@@ -76,7 +83,7 @@ class Line:
             root,
             processes,
             healthy=healthy,
-            server=self._server() if hurried else None,
+            server=self._server() if hurried else _IN_MEMORY,
         )
         self.stack.start_base()
         self.model = self.stack.model()
