@@ -1,6 +1,8 @@
 # Everything a person runs. Each target sets up what it needs; a second set-up installs nothing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# pip beside npm, mypy beside the linters; the tests are one recipe and stay in their order
+MAKEFLAGS += --jobs=2
 
 PYTHON ?= python3
 BIN := .venv/bin
