@@ -106,9 +106,9 @@ def test_faults_of_the_models_endpoint_each_have_an_end(line: Line) -> None:
         line.model.faults.clear()
         return session.end, session.reason
 
-    passing = Fault(429), Fault(503), Fault(cut=True)
+    passing = Fault(429, retry_after=4), Fault(503), Fault(cut=True)
     assert end_of("busy", *passing) == (SessionEnd.completed, "")
-    assert any("attempt " in progress.waiting for progress in line.told)
+    assert any("attempt 1" in progress.waiting for progress in line.told)
 
     stays = [Fault(429, "Quota is used up")] * 3 + [Fault(500, "It broke")] * 4
     end, reason = end_of("broken", *stays)
