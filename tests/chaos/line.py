@@ -72,8 +72,8 @@ class Line:
             root: an empty folder.
             processes: starts and ends them.
             healthy: services that are deployed without their fault.
-            hurried: whether what a killed process held is given away at once, and not after the
-                minute that it takes otherwise.
+            hurried: whether what a killed process held is given away at once, by a server that may
+                be restarted, and not after the minute that it takes otherwise.
         """
         self.root = root
         self.chaos = root / "chaos"

@@ -1,6 +1,6 @@
-"""The whole line in one world: how far it may go, what it finds, and a kill in the middle of a fix.
+"""The whole line in one world: how far it may go, what it finds, and a kill in each flow.
 
-The kill is the short form of `make chaos`.
+The kills are the short form of `make chaos`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.world, pytest.mark.timeout(900)]
 
 HEALTHY = "catalog-api"
 WINDOW = {"minutes": 1.5, "step_seconds": 5}
-KILLS = ("generate_fix/publish/POST pulls/1",)
-"""After an effect, and before it is written down."""
+KILLS = (
+    # each is after an effect and before it is written down
+    "monitor_project_health/remember incidents/returned/1",
+    "pull_service_context/start run/returned/1",
+    "generate_fix/publish/POST pulls/1",
+)
 UNDISTURBED = Counts(1, 13, 1, 1, 1, 1, 1, 0)
 """What the incident costs when nobody dies: thirteen calls are the scripted agent's way to its commit."""
 
@@ -81,7 +85,7 @@ def test_report_makes_no_model_call_and_plan_no_session(line: Line) -> None:
 
 
 def test_a_kill_after_an_effect_and_before_its_record_doubles_nothing(line: Line) -> None:
-    """A kill -9 when the pull request is open, and the schedule goes on: one of everything."""
+    """A kill -9 in each flow, and the schedule goes on: one of everything."""
     outcome = run_case(line, Case(KILLS), UNDISTURBED)
     assert outcome.problems == [], outcome
 
