@@ -1,8 +1,6 @@
 # Everything a person runs. Each target sets up what it needs; a second set-up installs nothing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-# pip beside npm, mypy beside the linters; the tests are one recipe and stay in their order
-MAKEFLAGS += --jobs=2
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,7 +31,7 @@ $(PY_STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setup: Python packages from requirements.lock"
 	@# the lock is whole: without --no-deps pip looks at newer versions of what is capped, and gives up;
-	@# most modules are never imported: compiling them all takes as long as a third of the rest
+	@# most modules are never imported, and compiling them all is a third of the time
 	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -61,8 +59,10 @@ eval-model: setup ## every scenario with a real model, when OPENAI_API_KEY is se
 eval-detection: setup ## the detector on generated days it has not seen, beside a plain rule
 	@$(BIN)/python -m tests.eval_detection
 
-test: setup lint typecheck ## every check and every test, one end-to-end run included
-	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 -m "not e2e and not live"
+test: ## every check and every test, one end-to-end run included
+	@# pip beside npm, mypy beside the linters
+	@$(MAKE) --no-print-directory --jobs=2 lint typecheck
+	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=15 -m "not e2e and not live"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15 -m "e2e and not world and not live"
 	@$(BIN)/python -m pytest --durations=15 -m "world and not live"
 
