@@ -14,6 +14,8 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 Json = dict[str, Any]
 _TRIES = 10
+_TIMEOUT_SECONDS = 90
+"""More than the minute that a server on SQLite may stand still; docs/durability.md says when."""
 
 
 class PrefectApi:
@@ -21,7 +23,7 @@ class PrefectApi:
 
     def __init__(self, url: str) -> None:
         """`url` ends in ``/api``."""
-        self._client = httpx.Client(base_url=url, timeout=60, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -40,14 +42,12 @@ class PrefectApi:
 
     def deployment(self, flow: str) -> Json:
         """The deployment named ``autofix`` of this flow."""
-        found: Json = (
-            self._client.get(f"/deployments/name/{flow}/autofix").raise_for_status().json()
-        )
+        found: Json = self._ask("GET", f"/deployments/name/{flow}/autofix").json()
         return found
 
     def pause_schedules(self, deployment_id: str) -> None:
         """Stop the schedule; runs by hand still start."""
-        self._client.post(f"/deployments/{deployment_id}/pause_deployment").raise_for_status()
+        self._ask("POST", f"/deployments/{deployment_id}/pause_deployment")
 
     def start(self, deployment_id: str, name: str, parameters: Json) -> str:
         """Start a run as a person does from the UI; its id."""
@@ -74,7 +74,7 @@ class PrefectApi:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             alive()
-            run: Json = self._client.get(f"/flow_runs/{run_id}").raise_for_status().json()
+            run: Json = self._ask("GET", f"/flow_runs/{run_id}").json()
             if run["state_type"] in FINAL:
                 return run
             time.sleep(0.5)
@@ -94,10 +94,13 @@ class PrefectApi:
         return str(found[0]["data"]) if found else None
 
     def _post(self, path: str, body: Json) -> Any:
+        return self._ask("POST", path, body).json()
+
+    def _ask(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
         """The answer; SQLite may be busy for a moment, and every call here may be repeated."""
         for _ in range(_TRIES):
-            answer = self._client.post(path, json=body)
+            answer = self._client.request(method, path, json=body)
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             time.sleep(1)
-        return answer.raise_for_status().json()
+        return answer.raise_for_status()

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
+import psutil
+
 GRACE = 10.0
 """Seconds between asking a process to end and making it."""
 
@@ -103,7 +105,11 @@ class Processes:
             signal.signal(signal.SIGTERM, self._before)
 
     def stop(self) -> None:
-        """Ask every process to end, newest first, and make those that do not."""
+        """Ask every process to end, newest first, and make those that do not.
+
+        What they started ends with them, also what has a session of its own, as a run's engine has.
+        """
+        started = [child for p in self._running.values() for child in _descendants(p.pid)]
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -113,6 +119,9 @@ class Processes:
                 process.wait(max(0.1, deadline - time.monotonic()))
             _end_group(process.pid)
             process.wait()
+        for child in started:
+            with contextlib.suppress(psutil.NoSuchProcess):  # or its number is another's by now
+                child.kill()
         self._running.clear()
 
     def _tail(self, name: str) -> str:
@@ -123,6 +132,15 @@ class Processes:
 
 def _interrupt(_: int, __: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """Everything below a process now."""
+    try:
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return found
 
 
 def _end_group(pid: int) -> None:

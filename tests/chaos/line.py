@@ -34,13 +34,6 @@ TICK_SECONDS = 2
 """How often the schedule ticks while a case goes on."""
 
 
-_IN_MEMORY = {
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.memory"
-}
-"""For a server that is never restarted. With leases in files it once did not answer for a minute after a
-process that held one had been killed; docs/durability.md says what is known of that."""
-
-
 @dataclass(frozen=True)
 class Counts:
     """What was done in the world for one incident."""
@@ -72,8 +65,8 @@ class Line:
             root: an empty folder.
             processes: starts and ends them.
             healthy: services that are deployed without their fault.
-            hurried: whether what a killed process held is given away at once, by a server that may
-                be restarted, and not after the minute that it takes otherwise.
+            hurried: whether what a killed process held is given away at once, and not after the
+                minute that it takes otherwise.
         """
         self.root = root
         self.chaos = root / "chaos"
@@ -83,7 +76,7 @@ class Line:
             root,
             processes,
             healthy=healthy,
-            server=self._server() if hurried else _IN_MEMORY,
+            server=self._server() if hurried else {},
         )
         self.stack.start_base()
         self.model = self.stack.model()
