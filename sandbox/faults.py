@@ -88,7 +88,7 @@ class Faults:
         self.armed: list[Fault] = []
         self.counts: Counter[str] = Counter()
         self.callers: Counter[str] = Counter()
-        """Requests by the first word of who sent them."""
+        """Requests by the first word of who sent them, those left out that were refused."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the sandbox's own paths, misbehave when armed, else pass on."""
@@ -101,8 +101,9 @@ class Faults:
             await response(scope, receive, send)
             return
         self.counts[f"{scope['method']} {path}"] += 1
-        self.callers[_caller(scope)] += 1
         fault = self._take(path)
+        if fault is None or fault.mode in {"hang", "cut"}:
+            self.callers[_caller(scope)] += 1
         if fault is None:
             await self.app(scope, receive, send)
         elif fault.mode == "hang":

@@ -36,7 +36,7 @@ TICK_SECONDS = 2
 
 @dataclass(frozen=True)
 class Counts:
-    """What was done in the world for one incident."""
+    """What was done in the world for one incident; a call that the endpoint refused is none."""
 
     planner_calls: int
     agent_calls: int
