@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime
 
 from prefect import State, flow
@@ -23,6 +24,9 @@ from tasks.late import cancel_late_runs
 from tasks.observe import observe_project
 from tasks.options import whole
 from tasks.report import conclude_tick, report_project, report_tick
+
+# what is imported lives as long as the process: no collection need look at it again
+gc.freeze()
 
 
 @flow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta
 
 from prefect import State, flow, unmapped
@@ -14,6 +15,9 @@ from tasks.investigate import pull_context
 from tasks.observe import read_architecture
 from tasks.options import SIDE_BY_SIDE, whole
 from tasks.report import conclude_contexts, report_contexts
+
+# what is imported lives as long as the process: no collection need look at it again
+gc.freeze()
 
 
 @flow(name="pull_service_context", task_runner=SIDE_BY_SIDE, log_prints=True)
