@@ -13,7 +13,8 @@ export NPM_CONFIG_UPDATE_NOTIFIER := false
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PREFECT_HOME ?= $(CURDIR)/.cache/prefect
-export PYTHONDONTWRITEBYTECODE ?=
+# kept, since most processes here live for seconds
+export PYTHONDONTWRITEBYTECODE :=
 
 PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
