@@ -1,7 +1,8 @@
 """One case: victims at points, then reruns until the incident ends in its pull request.
 
-A case may kill once in each flow, and twice in the one with the most points, early and late: each kill
-is followed by a rerun of its own, and they share a world to share its time.
+A case may kill once in each flow, and twice in the one with the most points, early and late; another
+victim dies at all of its points in one case. Each kill is followed by a rerun of its own, and they share
+a world to share its time.
 """
 
 from __future__ import annotations
@@ -143,17 +144,17 @@ def spread(cases: list[Case], limit: int | None) -> list[Case]:
 def _settle(line: Line, case: Case, deadline: float) -> list[str]:
     """Tick as the schedule does until a fix has come to its end and nothing runs any more."""
     ticked = time.monotonic()
-    waiting = case.victim != "flow"
+    others = 0 if case.victim == "flow" else len(case.points)
     while time.monotonic() < deadline:
         line.stack.processes.require_running("sandbox")
-        if waiting:
-            waiting = not _carry_out(line, case)
+        if others:
+            others -= _carry_out(line, case)
         elif line.is_at_rest():
             if line.is_done():
                 return [f"never reached: {point}" for point in line.missed()]
             if case.by_person:
                 line.rerun_as_person()
-        if not waiting and line.is_at_rest() and time.monotonic() - ticked > TICK_SECONDS:
+        if line.is_at_rest() and time.monotonic() - ticked > TICK_SECONDS:
             line.tick()
             ticked = time.monotonic()
         time.sleep(0.5)
@@ -177,9 +178,11 @@ def _settle_verification(line: Line, case: Case, deadline: float) -> list[str]:
 
 
 def _carry_out(line: Line, case: Case) -> bool:
-    """Whether the victim is dead and back."""
-    if not (line.chaos / "reached").exists():
+    """Whether a point was reached and the victim is dead and back."""
+    reached = line.chaos / "reached"
+    if not reached.exists():
         return False
+    reached.unlink()
     if case.victim in {"forge", "model"}:
         line.break_side(case.victim, times=4)
     else:
@@ -190,7 +193,7 @@ def _carry_out(line: Line, case: Case) -> bool:
 
 
 def _others(points: Sequence[str]) -> Iterator[Case]:
-    """The worker, the servers and the other sides, each at points of its own."""
+    """The worker, the servers and the other sides, each at a few points in the order of the way."""
     wanted = {
         "prefect-worker": ("work on plan/before/1", "publish/before/1"),
         "prefect-server": ("pull context/before/1", "work on plan/before/1", "publish/before/1"),
@@ -199,7 +202,7 @@ def _others(points: Sequence[str]) -> Iterator[Case]:
         "model": ("write plan/before/1", "work on plan/POST prompt_async/1"),
     }
     for victim, ends in wanted.items():
-        for end in ends:
-            point = next((p for p in points if p.endswith(end)), None)
-            if point is not None:
-                yield Case((point,), victim)
+        found = [next((p for p in points if p.endswith(end)), None) for end in ends]
+        chosen = tuple(point for point in found if point is not None)
+        if chosen:
+            yield Case(chosen, victim)

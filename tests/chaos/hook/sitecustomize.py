@@ -41,9 +41,11 @@ class Points:
             if self.flow_name() == "generate_fix":  # the only one that holds a lease
                 (self.folder / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        go = self.folder / "go"
+        go.unlink(missing_ok=True)  # of an earlier point, whose process was killed while it waited
         (self.folder / "reached").touch()
         deadline = time.monotonic() + 120
-        while not (self.folder / "go").exists() and time.monotonic() < deadline:
+        while not go.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
 
     def flow_name(self):
