@@ -86,6 +86,8 @@ class Line:
         self.start_worker()
         self.world = World(self.stack)
         self._http = httpx.Client(timeout=30, trust_env=False)
+        self._ids = {flow: str(self.stack.prefect.deployment(flow)["id"]) for flow in FLOWS}
+        self._begun = datetime.now(UTC).isoformat()
         self._n = 0
 
     def close(self) -> None:
@@ -110,9 +112,8 @@ class Line:
         """A fresh incident: another commit deployed, no record, no pull request, counters at zero."""
         self._clear_points()
         self._forget()
+        self._cancel_open_runs()
         self._push_commit()
-        for flow in FLOWS:
-            self._cancel_open_runs(flow)
         self._sessions_before = self._sessions()
         for name in ("model", "forge"):
             self._http.delete(f"{self.stack.world['addresses'][name]}/_sandbox/requests")
@@ -124,9 +125,8 @@ class Line:
     def tick(self) -> str:
         """A run of the monitor, as the schedule starts one."""
         self._n += 1
-        deployment = self.stack.prefect.deployment(FLOWS[0])["id"]
         parameters = {"window": WINDOW, "services": {"include": [SERVICE]}}
-        return self.stack.prefect.start(deployment, f"tick {self._n}", parameters)
+        return self.stack.prefect.start(self._ids[FLOWS[0]], f"tick {self._n}", parameters)
 
     def prepare_verification(self) -> None:
         """The open pull request merged and live for long enough."""
@@ -151,12 +151,11 @@ class Line:
     def verify(self) -> str:
         """A run of the verification."""
         self._n += 1
-        deployment = self.stack.prefect.deployment(FLOWS[3])["id"]
         parameters = {
             "window": WINDOW,
             "verification": {"warm_up_minutes": WARM_UP_SECONDS / 60, "min_requests": 100},
         }
-        return self.stack.prefect.start(deployment, f"verify {self._n}", parameters)
+        return self.stack.prefect.start(self._ids[FLOWS[3]], f"verify {self._n}", parameters)
 
     def points(self) -> list[str]:
         """Every point that was reached since `begin`."""
@@ -169,22 +168,22 @@ class Line:
 
     def rerun_as_person(self) -> None:
         """The UI's retry of every run that ended badly."""
-        for flow in FLOWS:
-            for run in self.runs(flow):
-                ended = datetime.fromisoformat(run["state"]["timestamp"])
-                waited = (datetime.now(UTC) - ended).total_seconds()
-                if run["state_type"] in {"CRASHED", "FAILED"} and waited > PERSON_SECONDS:
-                    state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
-                    self._post(f"/flow_runs/{run['id']}/set_state", {"state": state})
+        for run in self.runs():
+            ended = datetime.fromisoformat(run["state"]["timestamp"])
+            waited = (datetime.now(UTC) - ended).total_seconds()
+            if run["state_type"] in {"CRASHED", "FAILED"} and waited > PERSON_SECONDS:
+                state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+                self._post(f"/flow_runs/{run['id']}/set_state", {"state": state})
 
-    def runs(self, flow: str) -> list[dict[str, Any]]:
-        """Runs of a flow that were created for this incident."""
-        found = self.stack.prefect.runs(self.stack.prefect.deployment(flow)["id"])
+    def runs(self, *flows: str) -> list[dict[str, Any]]:
+        """Runs of these flows, or of all, that were created for this incident."""
+        ids = [self._ids[flow] for flow in flows or FLOWS]
+        found = self.stack.prefect.runs(*ids, since=self._begun)
         return [run for run in found if run["created"] >= self._begun]
 
     def is_at_rest(self) -> bool:
         """Whether no run of any flow goes on."""
-        return all(run["state_type"] in FINAL for flow in FLOWS for run in self.runs(flow))
+        return all(run["state_type"] in FINAL for run in self.runs())
 
     def is_done(self) -> bool:
         """Whether a run that fixes has come to its end, and not only got as far as its effects."""
@@ -249,7 +248,6 @@ class Line:
 
     def _push_commit(self) -> None:
         """A commit that changes nothing that runs, and its deployment: a new fingerprint."""
-        self._begun = ""
         with tempfile.TemporaryDirectory(dir=self.root) as folder:
             clone = Path(folder) / "clone"
             url = self.world.push_url(SERVICE)
@@ -277,8 +275,8 @@ class Line:
         for variable in found:
             self._delete(f"/variables/{variable['id']}")
 
-    def _cancel_open_runs(self, flow: str) -> None:
-        for run in self.stack.prefect.runs(self.stack.prefect.deployment(flow)["id"]):
+    def _cancel_open_runs(self) -> None:
+        for run in self.runs():
             if run["state_type"] not in FINAL:
                 state = {"type": "CANCELLED", "name": "Cancelled"}
                 self._post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
