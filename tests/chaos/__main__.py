@@ -10,16 +10,14 @@ from pathlib import Path
 
 from sandbox.demo.processes import Processes
 from tests.chaos.cases import (
-    VERIFY,
     Case,
     Outcome,
     choose,
-    distinct,
+    choose_verification,
     record,
     record_verification,
     run_case,
     run_verification,
-    spread,
 )
 from tests.chaos.line import Counts, Line
 
@@ -72,10 +70,8 @@ def _run(line: Line, chosen: argparse.Namespace) -> list[Outcome]:
         return outcomes
     points = record_verification(line)
     print(f"verification: {len(points)} points", flush=True)
-    points = distinct(points, VERIFY)
-    cases = [Case((point,), by_person=bool(i % 2)) for i, point in enumerate(points)]
-    wanted = _wanted(spread(cases, limit and max(1, limit // 3)), only)
-    for case in wanted:
+    cases = choose_verification(points, limit and max(1, limit // 3))
+    for case in _wanted(cases, only):
         outcomes.append(_told(run_verification(line, case)))
         _write(chosen.table, undisturbed, outcomes)
     return outcomes

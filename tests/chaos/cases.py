@@ -124,6 +124,18 @@ def choose(points: Sequence[str], limit: int | None = None) -> list[Case]:
     return spread([*_others(points), *cases], limit)
 
 
+def choose_verification(points: Sequence[str], limit: int | None = None) -> list[Case]:
+    """A kill at every point of a verification, an early and a late one in one case."""
+    own = distinct(points, VERIFY)
+    middle = (len(own) + 1) // 2
+    pairs = zip_longest(own[:middle], own[middle:])
+    cases = [
+        Case(tuple(p for p in pair if p is not None), by_person=bool(i % 2))
+        for i, pair in enumerate(pairs)
+    ]
+    return spread(cases, limit)
+
+
 def distinct(points: Sequence[str], flow: str) -> list[str]:
     """The points of a flow, without those at which nothing happened since the one before.
 
