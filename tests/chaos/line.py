@@ -86,8 +86,8 @@ class Line:
         self.stack.deploy()
         self.stack.pause_schedules()
         self._http = httpx.Client(timeout=30, trust_env=False)
+        self.start_worker()  # with which the pool gets its template
         self._start_engines_directly()
-        self.start_worker()
         self.world = World(self.stack)
         self._ids = {flow: str(self.stack.prefect.deployment(flow)["id"]) for flow in FLOWS}
         self._begun = datetime.now(UTC).isoformat()
