@@ -37,7 +37,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="autofix-chaos-") as folder,
         Processes(Path(folder) / "logs") as processes,
     ):
-        line = Line(Path(folder), processes, hurried=True)
+        line = Line(Path(folder), processes)
         try:
             time.sleep(WARM_SECONDS)
             outcomes = _run(line, chosen)

@@ -8,7 +8,7 @@ a world to share its time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -117,23 +117,22 @@ def choose(points: Sequence[str], limit: int | None = None) -> list[Case]:
     monitor, pull, fix = (distinct(points, flow) for flow in FLOWS[:3])
     middle = (len(fix) + 1) // 2
     rows = zip_longest(monitor, pull, fix[:middle], fix[middle:])
-    cases = [
-        Case(tuple(p for p in row if p is not None), by_person=bool(i % 2))
-        for i, row in enumerate(rows)
-    ]
-    return spread([*_others(points), *cases], limit)
+    return spread([*_others(points), *_by_turns(rows)], limit)
 
 
 def choose_verification(points: Sequence[str], limit: int | None = None) -> list[Case]:
     """A kill at every point of a verification, an early and a late one in one case."""
     own = distinct(points, VERIFY)
     middle = (len(own) + 1) // 2
-    pairs = zip_longest(own[:middle], own[middle:])
-    cases = [
-        Case(tuple(p for p in pair if p is not None), by_person=bool(i % 2))
-        for i, pair in enumerate(pairs)
+    return spread(_by_turns(zip_longest(own[:middle], own[middle:])), limit)
+
+
+def _by_turns(rows: Iterable[tuple[str | None, ...]]) -> list[Case]:
+    """A case a row of points, rerun by the schedule and by a person by turns."""
+    return [
+        Case(tuple(p for p in row if p is not None), by_person=bool(i % 2))
+        for i, row in enumerate(rows)
     ]
-    return spread(cases, limit)
 
 
 def distinct(points: Sequence[str], flow: str) -> list[str]:

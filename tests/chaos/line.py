@@ -59,16 +59,13 @@ class Line:
         processes: Processes,
         *,
         healthy: tuple[str, ...] = ("catalog-api", "orders-web"),
-        hurried: bool = False,
     ) -> None:
-        """Start all of it.
+        """Start all of it; what a killed process held is given away at once, not after a minute.
 
         Args:
             root: an empty folder.
             processes: starts and ends them.
             healthy: services that are deployed without their fault.
-            hurried: whether what a killed process held is given away at once, and not after the
-                minute that it takes otherwise.
         """
         self.root = root
         self.chaos = root / "chaos"
@@ -78,7 +75,7 @@ class Line:
             root,
             processes,
             healthy=healthy,
-            server=self._server() if hurried else {},
+            server=self._server(),
         )
         self.stack.start_base()
         self.model = self.stack.model()

@@ -36,7 +36,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """Everything running, one of the sick services deployed without its fault."""
     root: Path = tmp_path_factory.mktemp("line")
     with Processes(root / "logs") as processes:
-        line = Line(root, processes, healthy=(HEALTHY,), hurried=True)
+        line = Line(root, processes, healthy=(HEALTHY,))
         time.sleep(60 * WINDOW["minutes"] - 10)  # its services were up for a while before
         yield line
         line.close()
