@@ -82,10 +82,12 @@ class Processes:
         return self._running[name].pid
 
     def kill(self, name: str) -> None:
-        """Kill -9 a process and all of its session, as an accident would."""
+        """Kill -9 a process and all that it started, as the end of its machine would."""
         process = self._running.pop(name)
+        started = _descendants(process.pid)
         _end_group(process.pid)
         process.wait()
+        _kill(started)
 
     def __enter__(self) -> Self:
         """End everything when the block is left, also on the way out after SIGTERM."""
@@ -119,9 +121,7 @@ class Processes:
                 process.wait(max(0.1, deadline - time.monotonic()))
             _end_group(process.pid)
             process.wait()
-        for child in started:
-            with contextlib.suppress(psutil.NoSuchProcess):  # or its number is another's by now
-                child.kill()
+        _kill(started)
         self._running.clear()
 
     def _tail(self, name: str) -> str:
@@ -141,6 +141,12 @@ def _descendants(pid: int) -> list[psutil.Process]:
     except psutil.NoSuchProcess:
         return []
     return found
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):  # or its number is another's by now
+            process.kill()
 
 
 def _end_group(pid: int) -> None:

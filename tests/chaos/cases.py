@@ -1,16 +1,16 @@
 """One case: victims at points, then reruns until the incident ends in its pull request.
 
-A case may kill once in each flow, and twice in the one with the most points, early and late; another
-victim dies at all of its points in one case. Each kill is followed by a rerun of its own, and they share
-a world to share its time.
+A case kills up to so many times in each flow, spread over the flow's way; another victim dies at all of
+its points in one case. Each kill is followed by a rerun of its own, and they share a world to share its
+time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import cycle
 
 from tests.chaos.line import CASE_SECONDS, FLOWS, TICK_SECONDS, Counts, Line
 
@@ -21,6 +21,8 @@ AGENT_SLACK = 2
 """Model calls of the agent beyond an undisturbed run's, when its own server or model was the victim:
 the step that was cut, and its retry."""
 VERIFY = FLOWS[3]
+BY_SCHEDULE, BY_PERSON = 2, 4
+"""Kills of a flow in one case. Ticks bring a run back twice and no more; persons as often as they like."""
 
 
 @dataclass(frozen=True)
@@ -114,25 +116,32 @@ def choose(points: Sequence[str], limit: int | None = None) -> list[Case]:
         points: of an undisturbed incident.
         limit: at most so many, spread over all of them.
     """
-    monitor, pull, fix = (distinct(points, flow) for flow in FLOWS[:3])
-    middle = (len(fix) + 1) // 2
-    rows = zip_longest(monitor, pull, fix[:middle], fix[middle:])
-    return spread([*_others(points), *_by_turns(rows)], limit)
+    flows = [distinct(points, flow) for flow in FLOWS[:3]]
+    return spread([*_others(points), *_deal(flows)], limit)
 
 
 def choose_verification(points: Sequence[str], limit: int | None = None) -> list[Case]:
-    """A kill at every point of a verification, an early and a late one in one case."""
-    own = distinct(points, VERIFY)
-    middle = (len(own) + 1) // 2
-    return spread(_by_turns(zip_longest(own[:middle], own[middle:])), limit)
+    """A kill at every point of a verification, persons and the schedule by turns."""
+    return spread(_deal([distinct(points, VERIFY)]), limit)
 
 
-def _by_turns(rows: Iterable[tuple[str | None, ...]]) -> list[Case]:
-    """A case a row of points, rerun by the schedule and by a person by turns."""
-    return [
-        Case(tuple(p for p in row if p is not None), by_person=bool(i % 2))
-        for i, row in enumerate(rows)
-    ]
+def _deal(flows: Sequence[Sequence[str]]) -> list[Case]:
+    """As few cases as hold all points, every other one rerun by a person.
+
+    Points are dealt in their order, one a case and round after round: a case gets early and late ones.
+    """
+    longest = max(map(len, flows))
+    sizes: list[int] = []
+    for size in cycle((BY_SCHEDULE, BY_PERSON)):
+        if sum(sizes) >= longest:
+            break
+        sizes.append(size)
+    hands: list[list[str]] = [[] for _ in sizes]
+    for points in flows:
+        seats = (i for turn in range(BY_PERSON) for i, size in enumerate(sizes) if turn < size)
+        for i, point in zip(seats, points, strict=False):
+            hands[i].append(point)
+    return [Case(tuple(hand), by_person=bool(i % 2)) for i, hand in enumerate(hands)]
 
 
 def distinct(points: Sequence[str], flow: str) -> list[str]:
@@ -153,21 +162,20 @@ def spread(cases: list[Case], limit: int | None) -> list[Case]:
 
 
 def _settle(line: Line, case: Case, deadline: float) -> list[str]:
-    """Tick as the schedule does until a fix has come to its end and nothing runs any more."""
+    """Until a fix has come to its end and nothing runs any more: tick as the schedule does, or retry.
+
+    Who retries waits for nothing: no tick comes between.
+    """
     ticked = time.monotonic()
     others = 0 if case.victim == "flow" else len(case.points)
     while time.monotonic() < deadline:
         line.stack.processes.require_running("sandbox")
         if others:
             others -= _carry_out(line, case)
-        elif line.is_at_rest():
-            if line.is_done():
-                return [f"never reached: {point}" for point in line.missed()]
-            if case.by_person:
-                line.rerun_as_person()
-        if line.is_at_rest() and time.monotonic() - ticked > TICK_SECONDS:
-            line.tick()
-            ticked = time.monotonic()
+        elif line.is_at_rest() and line.is_done():
+            return [f"never reached: {point}" for point in line.missed()]
+        if line.is_at_rest() and not (case.by_person and line.rerun_as_person()):
+            ticked = _again(line.tick, ticked)
         time.sleep(0.5)
     return ["no end in time", *(f"never reached: {point}" for point in line.missed())]
 
@@ -179,13 +187,18 @@ def _settle_verification(line: Line, case: Case, deadline: float) -> list[str]:
         if line.is_at_rest():
             if line.outcomes()[1] and not line.missed():
                 return []
-            if case.by_person:
-                line.rerun_as_person()
-            elif time.monotonic() - ticked > TICK_SECONDS:
-                line.verify()
-                ticked = time.monotonic()
+            if not (case.by_person and line.rerun_as_person()):
+                ticked = _again(line.verify, ticked)
         time.sleep(0.5)
     return ["no outcome in time", *(f"never reached: {point}" for point in line.missed())]
+
+
+def _again(start: Callable[[], object], last: float) -> float:
+    """Start a run when the last one was started long enough ago; when the newest one was."""
+    if time.monotonic() - last <= TICK_SECONDS:
+        return last
+    start()
+    return time.monotonic()
 
 
 def _carry_out(line: Line, case: Case) -> bool:

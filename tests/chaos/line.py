@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from flows.deploy import lost_runs
 from sandbox.demo.prefect_api import FINAL
 from sandbox.demo.processes import Processes
 from sandbox.demo.stack import Stack
@@ -29,9 +30,11 @@ WINDOW: dict[str, float] = {"minutes": 1, "step_seconds": 5}
 WARM_UP_SECONDS = 6
 CASE_SECONDS = 480
 """How long one incident may take to its pull request, kills and reruns included."""
-PERSON_SECONDS = 6
-"""How long a person takes to see that a run ended: the worker reports a killed one twice, some seconds
-apart, and the second report would end what was started in between."""
+PERSON_SECONDS = 3
+"""How long a person takes to see that a run ended: the worker reports a killed one twice within a
+second, and the second report would end what was started in between."""
+HEARTBEAT_SECONDS = 30
+"""The shortest that Prefect allows; as in the product a run is lost after three of them."""
 TICK_SECONDS = 2
 """How often the schedule ticks while a case goes on."""
 
@@ -85,6 +88,7 @@ class Line:
         self._http = httpx.Client(timeout=30, trust_env=False)
         self.start_worker()  # with which the pool gets its template
         self._start_engines_directly()
+        self._miss_heartbeats_sooner()
         self.world = World(self.stack)
         self._ids = {flow: str(self.stack.prefect.deployment(flow)["id"]) for flow in FLOWS}
         self._begun = datetime.now(UTC).isoformat()
@@ -102,7 +106,7 @@ class Line:
             "PYTHONPATH": str(HOOK),
             "CHAOS_DIR": str(self.chaos),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         }
         self.stack.start_worker(self.model, more)
 
@@ -166,14 +170,15 @@ class Line:
         """Points that were planned and not reached so far."""
         return [file.name.replace("|", "/") for file in (self.chaos / "plans").iterdir()]
 
-    def rerun_as_person(self) -> None:
-        """The UI's retry of every run that ended badly."""
-        for run in self.runs():
+    def rerun_as_person(self) -> bool:
+        """The UI's retry of every run that ended badly; whether there was one, also if too new."""
+        bad = [run for run in self.runs() if run["state_type"] in {"CRASHED", "FAILED"}]
+        for run in bad:
             ended = datetime.fromisoformat(run["state"]["timestamp"])
-            waited = (datetime.now(UTC) - ended).total_seconds()
-            if run["state_type"] in {"CRASHED", "FAILED"} and waited > PERSON_SECONDS:
+            if (datetime.now(UTC) - ended).total_seconds() > PERSON_SECONDS:
                 state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
                 self._post(f"/flow_runs/{run['id']}/set_state", {"state": state})
+        return bool(bad)
 
     def runs(self, *flows: str) -> list[dict[str, Any]]:
         """Runs of these flows, or of all, that were created for this incident."""
@@ -256,6 +261,16 @@ class Line:
         command = f"{shlex.quote(sys.executable)} -m prefect.engine"
         template["variables"]["properties"]["command"]["default"] = command
         self._ask("PATCH", "/work_pools/autofix", json={"base_job_template": template})
+
+    def _miss_heartbeats_sooner(self) -> None:
+        """The product's automation for lost runs, by the heartbeats of the suite."""
+        for found in self._post("/automations/filter", {}):
+            if found["name"] != lost_runs().name:
+                continue
+            path, trigger = f"/automations/{found['id']}", found["trigger"]
+            changed = {key: found[key] for key in ("name", "description", "enabled", "actions")}
+            changed["trigger"] = {**trigger, "within": 3 * HEARTBEAT_SECONDS}
+            self._ask("PUT", path, json=changed)
 
     def _push_commit(self) -> None:
         """A commit that changes nothing that runs, and its deployment: a new fingerprint."""

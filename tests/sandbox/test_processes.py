@@ -20,12 +20,13 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("ignores", [False, True], ids=["obeys", "ignores SIGTERM"])
+@pytest.mark.parametrize("end", ["obeys", "ignores SIGTERM", "is killed"])
 def test_a_child_in_a_session_of_its_own_ends_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignores: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     monkeypatch.setattr("sandbox.demo.processes.GRACE", 0.5)
-    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" if ignores else ""
+    ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    deaf = ignore if end == "ignores SIGTERM" else ""
     written = tmp_path / "child"
     with Processes(tmp_path / "logs") as processes:
         command = [sys.executable, "-c", deaf + PARENT]
@@ -33,6 +34,8 @@ def test_a_child_in_a_session_of_its_own_ends_too(
         processes.wait_until("parent", lambda: written.exists() and written.read_text() != "", 30)
         child = psutil.Process(int(written.read_text()))
         assert child.is_running()
+        if end == "is killed":
+            processes.kill("parent")
     deadline = time.monotonic() + 10
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the child lives on"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import tempfile
 import time
@@ -76,8 +74,6 @@ def _kill_the_fixs_worker(stack: Stack, processes: Processes) -> str:
         for run in stack.prefect.runs(deployment):
             worker = _worker_of(run, processes)
             if worker and stack.has_session():
-                for child in psutil.Process(processes.pid(worker)).children(recursive=True):
-                    os.kill(child.pid, signal.SIGKILL)
                 processes.kill(worker)
                 return worker
         time.sleep(0.2)
