@@ -34,6 +34,8 @@ _ACCOUNTS = frozenset(b"git hg svn root postgres mysql redis".split())
 
 _IPV4 = rx(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _IPV6 = rx(r"(?i)\b[23][0-9a-f]{3}(?::[0-9a-f]{0,4}){2,7}")
+_IPV6_GOES_ON = rx(r"(?i)(?:\A|[^0-9a-z])(?:[0-9a-f]{1,4}:)+:?\z")
+"""Before a group: those of the same address, which begins as no client's does."""
 _SMALL = 30
 _RESOLVERS = frozenset(
     b"8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220".split()
@@ -114,6 +116,8 @@ def find_addresses(data: bytes) -> Iterator[Span]:
             yield Span(start, end, "ip-address")
     for start, end in _IPV6.places(data) if data.count(b":") >= 3 else ():  # noqa: PLR2004
         text = data[start:end].rstrip(b":")
+        if _IPV6_GOES_ON.find(_before(data, start))[0] >= 0:
+            continue
         if is_client(text) and not _is_machine(data, start, start + len(text)):
             yield Span(start, start + len(text), "ip-address")
 

@@ -267,6 +267,8 @@ def _deciding(word: str, before: str, words: list[str]) -> Key | None:
         return _key_of(before)
     if word == "id" and before in {"session", "sess"}:
         return Key("session", Grade.random)
+    if word in {"secret", "secrets"} and before == "pull":
+        return None  # Kubernetes: the names of those that pull an image
     return _BY_WORD.get(word) or _by_suffix(word)
 
 

@@ -20,10 +20,14 @@ _NOUN = one_of(
     r"api[ _\-]?key", r"access[ _\-]?key", r"secret[ _\-]?key", r"private[ _\-]?key",
     r"unseal[ _\-]?key", r"signing[ _\-]?key", r"encryption[ _\-]?key", r"license[ _\-]?key", "requirepass",
 )  # fmt: skip
+_OWNER = (
+    r"(?:(?:the|this)[ \t]+)?(?:user|username|login|role|account|principal|client|service|database|email|host|tenant"
+    r"|organization|project|app|application|environment)"
+)
 _LINKS = (
     r"(?:[ \t]+(?:is|was|are|of|to|value|provided|given|set|used|supplied|received|got|found|as"
     r"|now|key|string|with|changed|reset|updated|rotated|generated|new|entered|sent|equals"
-    r"|hash|#?[0-9]{1,2}:|(?:for|of|by)[ \t]+[\"'`]?[\w.@\-]+[\"'`]?))"
+    rf"|hash|#?[0-9]{{1,2}}:|(?:for|of|by)[ \t]+(?:{_OWNER}[ \t]+)?[\"'`]?[\w.@\-]+[\"'`]?))"
 )
 _ABOUT = (
     rf"(?i)\b({_NOUN})s?\b[\"'`)]?(?:{_LINKS}+[ \t]*[:=][ \t]*|{_LINKS}*[ \t]+)[\"'`(\[<]?"
@@ -35,6 +39,8 @@ _QUOTED = rx(
     rf"(?i)\b({_NOUN}|identified(?:[ \t]+with[ \t]+[\w.\"'`]+)?[ \t]+by)\b(?:{_LINKS}*)[ \t:=]+"
     r"(?:\\*\"([^\"\n\\]{3,})\\*\"|\\*'([^'\n\\]{3,})\\*'|`([^`\n]{3,})`)"
 )
+_OF_OWNER = rx(rf"(?i)\b(?:for|of|by)[ \t]+{_OWNER}[ \t]*\z")
+"""What is quoted behind this is a name."""
 _NETRC = rx(
     r"(?im)\blogin[ \t]+\S+[\s\x02]+password[ \t]+(\S+)|^//\S+:_password=(\S+)|\b(?:requirepass|masterauth)[ \t]+(\S+)"
     r"|\bAUTH\b\\*\"?[ \t]+(?:\\*\"?default\\*\"?[ \t]+)?\\*\"?([^\s\x02\"\\]{6,})\\*\"?[ \t]*(?:$|[\x02\"'])"
@@ -110,6 +116,7 @@ _REVERSED = rx(
 _LOGIN = rx(
     r"(?m)(?:^|[>:][ ]|[\x02\"'])(?:\w{1,6}[ ])?(?:LOGIN[ ]+\S+|PASS)[ ]+\"?([^\s\x02\"'./]{6,})\"?[ \t]*(?:$|[\x02\"'])"
 )
+_QUOTE_MARKS = b"\\\"'`"
 _BEHIND_WORD = b".,;:!?)]}\"'"
 _PASSWORD = Key("password", Grade.any)
 _PASSWORDS = (b"pass", b"pwd", b"requirepass", b"identified")
@@ -155,7 +162,8 @@ def _sentences(data: bytes) -> Iterator[Span]:
     for match in _QUOTED.finditer(data):
         group = 2 if match[2] else 3 if match[3] else 4
         value, name = match[group], match[1].lower()
-        if _is_quoted_secret(name, value):
+        between = data[match.end(1) : match.start(group)].rstrip(_QUOTE_MARKS)
+        if _OF_OWNER.find(between)[0] < 0 and _is_quoted_secret(name, value):
             yield Span(match.start(group), match.end(group), _kind(name))
 
 

@@ -36,6 +36,9 @@ token expired
 token expired at 2026-03-02T14:05:11Z
 error: token has expired, refresh it and try again
 invalid password for user
+Invalid password for user "app"
+dial tcp [fd12:3456:789a::1]:5432: connect: connection refused
+imagePullSecrets: [regcred]
 passwords do not match
 password must be at least 12 characters
 Password reset requested

@@ -162,6 +162,16 @@ GOES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "a verifier": (f"code_verifier={T}", (T,), ()),
     "an unseal key": (f"Unseal Key 1: {KEY64[:44]}", (KEY64[:44],), ("Unseal Key 1: ",)),
     "four times four letters": ("SMTP_PASSWORD=qzkw vbnm lkjh gfds", ("vbnm", "gfds"), ()),
+    "a password of a user who is quoted too": (
+        f"password of user 'alice' is '{P}'",
+        (P,),
+        ("password of user 'alice' is '",),
+    ),
+    "a client of the sixth version behind its name": (
+        "client_ip:2a02:8109:9ac0::5 port",
+        ("2a02:8109:9ac0::5",),
+        ("client_ip:", " port"),
+    ),
     "a password of letters in a sentence": (
         f"the password is {MIXED}",
         (MIXED,),
