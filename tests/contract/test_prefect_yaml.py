@@ -70,6 +70,12 @@ def test_a_deployment_whose_dead_runs_nobody_would_find_is_an_error(
     assert '(staging) needs PREFECT_FLOWS_HEARTBEAT_FREQUENCY: "60"' in problems[1]
 
 
+def test_runs_send_nothing_about_themselves(deployments: list[dict[str, Any]]) -> None:
+    """Prefect's telemetry is off wherever a worker runs them."""
+    variables = [deployment["work_pool"]["job_variables"]["env"] for deployment in deployments]
+    assert [env.get("DO_NOT_TRACK") for env in variables] == ["1"] * 4
+
+
 def test_the_file_states_the_defaults_that_the_code_has(deployments: list[dict[str, Any]]) -> None:
     """A person who reads the file sees what a run by hand does."""
     parameters = deployments[0]["parameters"]
