@@ -2,7 +2,7 @@
 
 Prefect writes the message of an exception into the state of its run and the traceback into its
 log. Both are read by people and kept, so both are redacted: the exception where it leaves a task,
-every log record where it is made.
+every log record where it is made. An error that says by itself what to do is logged as that one line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from autofix.errors import ConfigError
+from autofix.errors import AutofixError, ConfigError
 from autofix.redact import redact, redactor
 from autofix.settings import load_settings
 
@@ -103,6 +103,11 @@ def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
     clean = door(message)
     if clean != message:
         record.msg, record.args = clean, ()
+    if record.exc_info and isinstance(error := record.exc_info[1], AutofixError):
+        text = door(str(error))
+        if text not in clean:
+            record.msg, record.args = f"{clean}: {text}", ()
+        record.exc_info = None
     if record.exc_info and record.exc_info[0] is not None:
         record.exc_text = door("".join(traceback.format_exception(*record.exc_info))).rstrip("\n")
         record.exc_info = None

@@ -13,7 +13,7 @@ from prefect import Task
 from pydantic import BaseModel, ValidationError
 
 import tasks
-from autofix.errors import GithubError
+from autofix.errors import ConfigError, GithubError
 from tasks.guard import guarded, is_guarded, redact_error
 from tasks.options import REMOTE
 from tests.support.redaction import made
@@ -97,6 +97,20 @@ def test_log_records_pass_the_door(caplog: pytest.LogCaptureFixture) -> None:
     assert TOKEN not in caplog.text
     assert "Traceback (most recent call last)" in caplog.text
     assert "ValueError: invalid literal for int() with base 10: 'bad credential «g" in caplog.text
+
+
+@pytest.mark.parametrize("said", ["it failed: %r", "it failed"])
+def test_an_error_that_says_what_to_do_is_one_line(
+    caplog: pytest.LogCaptureFixture, said: str
+) -> None:
+    """A missing setting is a person's mistake, and no traceback tells more about it."""
+    try:
+        raise ConfigError(f"X is not set: put {TOKEN} into .env")
+    except ConfigError as error:
+        logging.getLogger("anything").exception(said, *([error] if "%" in said else []))
+    assert "Traceback" not in caplog.text
+    assert caplog.text.count("X is not set: put «github-token:") == 1
+    assert caplog.text.rstrip().count("\n") == 0
 
 
 def test_live_secrets_pass_no_log(
