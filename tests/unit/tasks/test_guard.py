@@ -104,10 +104,9 @@ def test_an_error_that_says_what_to_do_is_one_line(
     caplog: pytest.LogCaptureFixture, said: str
 ) -> None:
     """A missing setting is a person's mistake, and no traceback tells more about it."""
-    try:
-        raise ConfigError(f"X is not set: put {TOKEN} into .env")
-    except ConfigError as error:
-        logging.getLogger("anything").exception(said, *([error] if "%" in said else []))
+    error = ConfigError(f"X is not set: put {TOKEN} into .env")
+    arguments = [error] if "%" in said else []
+    logging.getLogger("anything").error(said, *arguments, exc_info=error)
     assert "Traceback" not in caplog.text
     assert caplog.text.count("X is not set: put «github-token:") == 1
     assert caplog.text.rstrip().count("\n") == 0
