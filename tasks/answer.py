@@ -35,7 +35,7 @@ from autofix.parameters import Caps
 from autofix.redact import redact_model, redactor
 from autofix.redact.fence import fenced, make_nonce
 from autofix.settings import load_settings
-from autofix.verify.desk import find_settled, post_turn
+from autofix.verify.turn import find_settled, post_turn
 from tasks.agent import HEALTH_SECONDS, clean_up, fix_prompt, limits_of, watch_session
 from tasks.artifacts import door, post_markdown
 from tasks.dispatch import ALLOWED_LABEL, cost_label, tell_monitor

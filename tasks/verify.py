@@ -18,10 +18,11 @@ from autofix.observe.railway import RailwayClient
 from autofix.parameters import Rules, VerificationParameters, WindowParameters
 from autofix.redact import redactor
 from autofix.settings import load_settings
-from autofix.verify.desk import give_to_person, post_outcome, post_turn, tend
+from autofix.verify.desk import give_to_person, post_outcome, tend
 from autofix.verify.facts import is_of_environment
 from autofix.verify.merge import Plan, verify_merge
 from autofix.verify.rollback import roll_back
+from autofix.verify.turn import post_turn
 from autofix.verify.upkeep import Act, ActKind, build_follow_up
 from autofix.verify.verification import Settled, Waiting, find_outcome
 from tasks.dispatch import find_first_run

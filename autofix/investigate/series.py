@@ -11,11 +11,10 @@ import pandas as pd
 
 from autofix.models import Window
 from autofix.observe.frames import STATUS_CLASSES
+from autofix.sparkline import sparkline
 
 WIDTH = 24
 """Blocks of a line at most."""
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_GAP = "·"
 
 Numbers = npt.NDArray[Any]
 
@@ -53,14 +52,6 @@ def render_series(
     own = _Own(samples[samples["service"] == service_id], window)
     rendered = (_render_line(own, line) for line in lines)
     return "\n".join(text for text in rendered if text)
-
-
-def sparkline(values: list[float | None], top: float) -> str:
-    """One block a value between zero and the top; a dot where nothing was measured."""
-    return "".join(
-        _GAP if v is None else _BLOCKS[round(min(1.0, max(0.0, v / top)) * 7) if top > 0 else 0]
-        for v in values
-    )
 
 
 def percent_of_limit(samples: pd.DataFrame, service_id: str, line: Line) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from autofix.investigate.series import sparkline
 from autofix.models import Chart
+from autofix.sparkline import sparkline
 
 _PLAIN = re.compile(r"[^\w .,%()-]")
 _TICKS = 6

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from autofix.change.markdown import cell, code, inline
-from autofix.investigate.series import sparkline
 from autofix.models import Outcome
+from autofix.sparkline import sparkline
 from autofix.verify.compare import Comparison, Effect
 from autofix.verify.outcome import render_number
 from autofix.verify.readings import Reading

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from autofix.change.answer import FollowUp
 from autofix.change.github_life import Check, LifeClient
 from autofix.change.memo import parse_memo
-from autofix.change.publish import HOLD, NEVER
-from autofix.models import IncidentRecord, PullRequest, Skipped
+from autofix.models import IncidentRecord, PullRequest
 from autofix.verify.comment import MARKER, render_comment
 from autofix.verify.upkeep import (
     NEEDS_HUMAN,
@@ -19,7 +17,6 @@ from autofix.verify.upkeep import (
     OpenFix,
     decide,
     find_acts,
-    is_ours_alone,
     render_act,
 )
 from autofix.verify.verification import LABELS, Settled, find_outcome
@@ -43,38 +40,6 @@ def post_outcome(forge: LifeClient, settled: Settled, redact: Callable[[str], st
     label = LABELS[settled.outcome]
     forge.add_labels(pull.repository, pull.number, [label])
     return pull.model_copy(update={"labels": (*pull.labels, label)})
-
-
-def find_settled(forge: LifeClient, repository: str, number: int, turn: str) -> Skipped | None:
-    """Why a turn of the agent is not taken, or not again; None when it is to be taken."""
-    pull = forge.fetch_pull(repository, number)
-    fix = OpenFix(pull_request=pull, comments=forge.fetch_comments(repository, number))
-    reason = ""
-    if pull.state != "open":
-        reason = f"pull request #{number} is closed"
-    elif {HOLD, NEVER} & set(pull.labels):
-        reason = f"a label on pull request #{number} says to keep off"
-    elif turn in find_acts(fix):
-        reason = f"{turn} of pull request #{number} was answered"
-    elif not is_ours_alone(forge.fetch_commits(repository, number)):
-        reason = f"pull request #{number} holds somebody else's commits"
-    return Skipped(reason=reason, pull_request=pull) if reason else None
-
-
-def post_turn(forge: LifeClient, repository: str, follow_up: FollowUp, text: str) -> None:
-    """The comment that ends a turn, unless it is there; the text is redacted already."""
-    pull = forge.fetch_pull(repository, follow_up.pull_request)
-    fix = OpenFix(pull_request=pull, comments=forge.fetch_comments(repository, pull.number))
-    if follow_up.turn in find_acts(fix):
-        return
-    act = Act(
-        kind=ActKind.turn,
-        name=follow_up.turn,
-        text=text,
-        asked_at=follow_up.asked_at,
-        head=follow_up.head,
-    )
-    forge.post_comment(repository, pull.number, render_act(act))
 
 
 def give_to_person(

@@ -5,10 +5,11 @@ from typing import Any
 
 from autofix.investigate.deploys import render_history, serving
 from autofix.investigate.routes import build_routes, mask_path
-from autofix.investigate.series import render_series, sparkline
+from autofix.investigate.series import render_series
 from autofix.models import Deployment, Window
 from autofix.observe.frames import build_frame
 from autofix.observe.wire import HttpLogLine
+from autofix.sparkline import sparkline
 
 
 def http(path: str, status: int, ms: int) -> dict[str, Any]:

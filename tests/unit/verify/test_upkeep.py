@@ -9,7 +9,8 @@ import pytest
 from autofix.change.answer import FollowUp
 from autofix.change.github_life import LifeClient
 from autofix.models import PullRequest
-from autofix.verify.desk import carry_out, find_settled, give_to_person, post_turn, tend
+from autofix.verify.desk import carry_out, give_to_person, tend
+from autofix.verify.turn import find_settled, post_turn
 from autofix.verify.upkeep import CLOSE_AFTER, Act, ActKind, OpenFix, build_follow_up, decide
 from tests.unit.verify.forge import REPOSITORY, ForgeApp, open_forge
 
