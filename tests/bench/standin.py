@@ -26,6 +26,13 @@ GROUPS = {
     "disk": ("DISK_USAGE_GB",),
     "network": ("NETWORK_RX_GB", "NETWORK_TX_GB"),
 }
+LEVELS = {
+    # noise over the whole range looks like a leak now and then: one tick of a service in 1,700
+    "CPU_LIMIT": (1.0, 1.0),
+    "MEMORY_LIMIT_GB": (1.0, 1.0),
+    "MEMORY_USAGE_GB": (0.40, 0.41),
+}
+"""Between which values a measurement is drawn, where not between 0 and 1."""
 VOLUMES = 30
 ERROR_LINES = 1_000
 LOG_LINES = 400
@@ -186,11 +193,12 @@ class StandIn:
         ]
 
     def _series(self, measurement: str, service: str, times: range) -> dict[str, Any]:
-        values = self._points(times, 1)
+        low, high = LEVELS.get(measurement, (0.0, 1.0))
+        values = self._points(times, high - low, low)
         return {"measurement": measurement, "tags": {"serviceId": service}, "values": values}
 
-    def _points(self, times: range, top: float) -> list[dict[str, Any]]:
-        return [{"ts": ts, "value": round(self.random.random() * top, 12)} for ts in times]
+    def _points(self, times: range, width: float, low: float = 0.0) -> list[dict[str, Any]]:
+        return [{"ts": ts, "value": round(low + self.random.random() * width, 12)} for ts in times]
 
 
 def _times(variables: dict[str, Any]) -> range:
