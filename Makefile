@@ -63,8 +63,8 @@ eval-detection: setup ## the detector on generated days it has not seen, beside 
 test: ## every check and every test, one end-to-end run included
 	@# pip beside npm, mypy beside the linters
 	@$(MAKE) --no-print-directory --jobs=2 lint typecheck
-	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=15 -m "not e2e and not live"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --durations=15 -m "e2e and not world and not live"
+	@# more at once than cores: many wait for processes that they started
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=15 -m "not world and not live"
 	@$(BIN)/python -m pytest --durations=15 -m "world and not live"
 
 lint: setup ## style, import borders, Dockerfile

@@ -39,6 +39,11 @@ WINDOW = Window.ending(NOW, timedelta(minutes=30))
 _SETTINGS = ("RAILWAY_", "OPENAI_", "OPENCODE_", "GITHUB_", "AUTOFIX_")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What mostly waits for other processes begins first, lest it is waited for at the end."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("e2e", "flow"))))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing of the person's own environment or `.env` reaches a test."""
