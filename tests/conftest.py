@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,8 +39,18 @@ WINDOW = Window.ending(NOW, timedelta(minutes=30))
 _SETTINGS = ("RAILWAY_", "OPENAI_", "OPENCODE_", "GITHUB_", "AUTOFIX_")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What mostly waits for other processes begins first, lest it is waited for at the end."""
+    """Streams of tests that run beside each other, those that wait for processes first.
+
+    Tests with Prefect's test server are one stream, with one server; other files with processes say
+    theirs by `xdist_group`; any other file is one of its own.
+    """
+    for item in items:
+        if item.get_closest_marker("flow"):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+        elif not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("e2e", "flow"))))
 
 
@@ -51,6 +61,15 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
         if name.startswith(_SETTINGS):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """Prefect's test server, with a database of its own in a temporary folder; the only one."""
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - most need none
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
 
 
 @pytest.fixture

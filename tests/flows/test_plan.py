@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.runtime import flow_run
 
 from autofix.errors import BudgetExceeded
@@ -47,6 +48,15 @@ def opening(urls: list[str], caps: Caps) -> None:
         require_room_today(caps)
         with get_client(sync_client=True) as client:
             client.update_flow_run_labels(run_id, {OPENED: url})
+
+
+@pytest.fixture
+def forgotten() -> None:
+    """No fix was run today; other tests that share the server run some."""
+    with get_client(sync_client=True) as client:
+        fixes = FlowFilter(name=FlowFilterName(any_=["generate_fix"]))
+        for run in client.read_flow_runs(flow_filter=fixes):
+            client.delete_flow_run(run.id)
 
 
 @pytest.fixture
@@ -123,6 +133,7 @@ def test_an_endpoint_that_fails_costs_nothing(endpoint: str, context: ServiceCon
     assert spent_on(run) == Spent()
 
 
+@pytest.mark.usefixtures("forgotten")
 def test_a_days_pull_requests_are_counted_over_all_runs() -> None:
     """The same one found again counts once; the next one beyond the cap is refused."""
     caps = Caps(pull_requests_per_day=2)
