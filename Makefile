@@ -64,7 +64,7 @@ test: ## every check and every test, one end-to-end run included
 	@# pip beside npm, mypy beside the linters
 	@$(MAKE) --no-print-directory --jobs=2 lint typecheck
 	@# more at once than cores: many wait for processes that they started
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder --durations=15 -m "not world and not live"
+	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=15 -m "not world and not live"
 	@$(BIN)/python -m pytest --durations=15 -m "world and not live"
 
 lint: setup ## style, import borders, Dockerfile

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from autofix.models import (
     Deployment,
@@ -27,6 +28,7 @@ from autofix.models import (
     VerdictKind,
     Window,
 )
+from tests.support.streams import STREAMS, StreamScheduling, find_stream
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -39,19 +41,14 @@ WINDOW = Window.ending(NOW, timedelta(minutes=30))
 _SETTINGS = ("RAILWAY_", "OPENAI_", "OPENCODE_", "GITHUB_", "AUTOFIX_")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Streams of tests that run beside each other, those that wait for processes first.
+    """The streams of tests that wait for processes begin first."""
+    items.sort(key=lambda item: find_stream(item.nodeid) not in STREAMS)
 
-    Tests with Prefect's test server are one stream, with one server; other files with processes say
-    theirs by `xdist_group`; any other file is one of its own.
-    """
-    for item in items:
-        if item.get_closest_marker("flow"):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
-        elif not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("e2e", "flow"))))
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Which tests run one after the other in one process."""
+    return StreamScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,6 @@ from tests.support.scripted_model import Call, Fault
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("agent"),
     pytest.mark.timeout(180),
     pytest.mark.skipif(not BINARY.exists(), reason="OpenCode is installed by make setup"),
 ]

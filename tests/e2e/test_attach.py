@@ -31,7 +31,6 @@ from tests.support.scripted_model import Call, ScriptedModel, serve_model
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("agent"),
     pytest.mark.timeout(120),
     pytest.mark.skipif(not BINARY.exists(), reason="OpenCode is installed by make setup"),
 ]

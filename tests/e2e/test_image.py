@@ -15,7 +15,7 @@ from autofix.change.gate.dockerfile import Instruction, read_instructions
 from autofix.change.opencode import OpencodeClient
 from tests.support.opencode_server import PASSWORD, ROOT, OpencodeServer, make_settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 FOLDER = ROOT / "opencode"
 

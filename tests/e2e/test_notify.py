@@ -19,7 +19,7 @@ import pytest
 from sandbox.demo.processes import Processes, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 TELL = """
 from datetime import UTC, datetime
 from prefect import flow

@@ -35,7 +35,6 @@ COMMIT = "cd billing-api && git add -A && git commit -q -m 'Return the total'"
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("agent"),
     pytest.mark.timeout(90),
     pytest.mark.skipif(not BINARY.exists(), reason="OpenCode is installed by make setup"),
 ]

@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.e2e
-@pytest.mark.xdist_group("processes")
 @pytest.mark.timeout(120)
 def test_a_signal_ends_the_sandbox_with_all_its_processes(tmp_path: Path) -> None:
     """Settings when everything serves; after SIGTERM no process, no file."""

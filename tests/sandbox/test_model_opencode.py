@@ -46,7 +46,6 @@ def _environment(address: str, home: Path) -> dict[str, str]:
 
 
 @pytest.mark.e2e
-@pytest.mark.xdist_group("processes")
 @pytest.mark.skipif(not BINARY.exists(), reason="OpenCode is installed by make setup")
 @pytest.mark.timeout(90)
 def test_opencode_ends_in_a_commit(tmp_path):
