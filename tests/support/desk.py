@@ -14,7 +14,6 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
-from prefect.server.api.server import SubprocessASGIServer
 
 from autofix.detect.turns import Turn
 from autofix.models import ServiceContext
@@ -98,6 +97,8 @@ class Desk:
 
 def restart_server() -> None:
     """kill -9, and again on the same port and database."""
+    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - two seconds of imports
+
     server = SubprocessASGIServer()
     assert server.server_process is not None
     server.server_process.kill()
