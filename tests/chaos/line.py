@@ -264,13 +264,11 @@ class Line:
 
     def _miss_heartbeats_sooner(self) -> None:
         """The product's automation for lost runs, by the heartbeats of the suite."""
-        for found in self._post("/automations/filter", {}):
-            if found["name"] != lost_runs().name:
-                continue
-            path, trigger = f"/automations/{found['id']}", found["trigger"]
-            changed = {key: found[key] for key in ("name", "description", "enabled", "actions")}
-            changed["trigger"] = {**trigger, "within": 3 * HEARTBEAT_SECONDS}
-            self._ask("PUT", path, json=changed)
+        name = lost_runs().name
+        (found,) = [one for one in self._post("/automations/filter", {}) if one["name"] == name]
+        changed = {key: found[key] for key in ("name", "description", "enabled", "actions")}
+        changed["trigger"] = {**found["trigger"], "within": 3 * HEARTBEAT_SECONDS}
+        self._ask("PUT", f"/automations/{found['id']}", json=changed)
 
     def _push_commit(self) -> None:
         """A commit that changes nothing that runs, and its deployment: a new fingerprint."""
