@@ -37,10 +37,10 @@ from autofix.redact.fence import fenced, make_nonce
 from autofix.settings import load_settings
 from autofix.verify.turn import find_settled, post_turn
 from tasks.agent import HEALTH_SECONDS, clean_up, fix_prompt, limits_of, watch_session
-from tasks.artifacts import door, post_markdown
+from tasks.artifacts import post_markdown
 from tasks.dispatch import ALLOWED_LABEL, cost_label, tell_monitor
 from tasks.fix import Commits, Fix, WorkedOn, agent_slot, fix_key
-from tasks.guard import guarded
+from tasks.guard import door, guarded
 from tasks.options import LONG, LOOK, OWN, PACKED, SESSION
 
 

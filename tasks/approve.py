@@ -20,9 +20,10 @@ from autofix.plan.drawing import draw_charts
 from autofix.plan.policy import allowed_places, find_stray
 from autofix.plan.render import render_plan
 from autofix.redact import cut
-from tasks.artifacts import door, post_markdown
+from tasks.artifacts import post_markdown
 from tasks.dispatch import ALLOWED_LABEL, declined_label, tell_monitor
 from tasks.fix import Fix
+from tasks.guard import door
 
 WAIT = timedelta(days=14)
 """How long a form waits; then the run fails, and with it this attempt."""

@@ -21,10 +21,10 @@ from autofix.models import GateResult, PlanResult, PullRequest, ServiceContext, 
 from autofix.plan.policy import PolicyResult
 from autofix.plan.render import render_plan
 from autofix.settings import Settings
-from tasks.artifacts import artifact_key, door, post_markdown
+from tasks.artifacts import artifact_key, post_markdown
 from tasks.dispatch import cost_label, tell_monitor, verdict_label
 from tasks.fix import Done, Fix
-from tasks.guard import guarded
+from tasks.guard import door, guarded
 from tasks.options import OWN
 
 
