@@ -24,10 +24,15 @@ _MARK = "__guarded__"
 
 def door(text: str) -> str:
     """The text without the live secrets and without what looks like one; never an error."""
+    return open_door()(text)
+
+
+def open_door() -> Callable[[str], str]:
+    """The door for several texts: the settings are read here, once."""
     try:
-        return redactor(load_settings())(text)
+        return redactor(load_settings())
     except ConfigError:  # told where settings are needed; here the patterns have to do
-        return redact(text)
+        return redact
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -57,12 +62,13 @@ def redact_error(error: Exception) -> Exception:
 
     That other one counts as one that nobody foresaw, so it is tried again as the first would be.
     """
+    take_out = open_door()
     for each in _chain(error):
-        each.args = tuple(door(arg) if isinstance(arg, str) else arg for arg in each.args)
+        each.args = tuple(take_out(arg) if isinstance(arg, str) else arg for arg in each.args)
         if notes := getattr(each, "__notes__", None):
-            each.__notes__ = [door(str(note)) for note in notes]
+            each.__notes__ = [take_out(str(note)) for note in notes]
     text = str(error)
-    clean = door(text)
+    clean = take_out(text)
     return error if clean == text else RuntimeError(f"{type(error).__name__}: {clean}")
 
 
@@ -100,17 +106,20 @@ def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
         message = record.getMessage()
     except (TypeError, ValueError):  # the handler complains about it in its own way
         return record
-    clean = door(message)
+    take_out = open_door()
+    clean = take_out(message)
     if clean != message:
         record.msg, record.args = clean, ()
     if record.exc_info and isinstance(error := record.exc_info[1], AutofixError):
-        text = door(str(error))
+        text = take_out(str(error))
         if text not in clean:
             record.msg, record.args = f"{clean}: {text}", ()
         record.exc_info = None
     if record.exc_info and record.exc_info[0] is not None:
-        record.exc_text = door("".join(traceback.format_exception(*record.exc_info))).rstrip("\n")
+        record.exc_text = take_out("".join(traceback.format_exception(*record.exc_info))).rstrip(
+            "\n"
+        )
         record.exc_info = None
     if record.stack_info:
-        record.stack_info = door(record.stack_info)
+        record.stack_info = take_out(record.stack_info)
     return record
