@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sandbox.world import copy_service
 from tests.support.platform import Platform
 
 ROOT = Path(__file__).resolve().parents[2]
+STARTED = "✓ start the sandbox and the Prefect server"
 pytestmark = [pytest.mark.e2e, pytest.mark.world, pytest.mark.timeout(700)]
 
 
@@ -59,7 +61,9 @@ class Demo:
         return found
 
 
-def _start(root: Path, **more: str) -> Demo:
+@contextmanager
+def _running(root: Path, **more: str) -> Iterator[Demo]:
+    """A demo, which ends with the block if it has not by then."""
     folder = root / "tmp"
     folder.mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
@@ -71,17 +75,19 @@ def _start(root: Path, **more: str) -> Demo:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    return Demo(process, folder, root / "demo.log")
+    try:
+        yield Demo(process, folder, root / "demo.log")
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One demo for the two tests that follow it through."""
-    demo = _start(tmp_path_factory.mktemp("demo"))
-    yield demo
-    if demo.process.poll() is None:
-        demo.process.send_signal(signal.SIGINT)
-        demo.process.wait(60)
+    with _running(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
 
 
 def test_the_world_under_load(demo: Demo, tmp_path: Path) -> None:
@@ -91,6 +97,7 @@ def test_the_world_under_load(demo: Demo, tmp_path: Path) -> None:
     """
     demo.wait_until_said("… monitor_project_health", 240)
     platform = Platform(demo.read_world())
+    assert int(demo.output.partition(STARTED)[2].split()[0].strip("(")) < 12
     _assert_catalog_leaks(platform)
     _assert_orders_wait_for_their_database(platform, tmp_path)
     _assert_billing_fails_for_some(platform)
@@ -183,8 +190,8 @@ def test_the_demo_goes_from_sick_services_to_draft_pull_requests(demo: Demo) -> 
 
 def test_the_demo_fails_clearly_when_opencode_ends_at_once(tmp_path: Path) -> None:
     """An OpenCode binary that exits at once: exit status 1, a sentence that names it, no leftovers."""
-    demo = _start(tmp_path, OPENCODE_BIN="/bin/false")
-    assert demo.process.wait(timeout=120) == 1, demo.output
+    with _running(tmp_path, OPENCODE_BIN="/bin/false") as demo:
+        assert demo.process.wait(timeout=120) == 1, demo.output
     assert "opencode ended with exit status 1" in demo.output
     assert "Traceback" not in demo.output
     assert demo.left_over() == []
@@ -192,12 +199,9 @@ def test_the_demo_fails_clearly_when_opencode_ends_at_once(tmp_path: Path) -> No
 
 def test_an_interrupted_demo_ends_everything_it_started(tmp_path: Path) -> None:
     """Ctrl-C in the middle: exit status 130 and no process left."""
-    demo = _start(tmp_path)
-    deadline = time.monotonic() + 60
-    while not list(demo.folder.glob("railway-autofix-*/world.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    assert demo.left_over()
-    demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(timeout=60) == 130, demo.output
+    with _running(tmp_path) as demo:
+        demo.wait_until_said(STARTED, 60)
+        assert demo.left_over()
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.wait(timeout=60) == 130, demo.output
     assert demo.left_over() == []

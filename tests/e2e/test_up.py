@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.sandbox import start_sandbox
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -23,22 +23,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The sandbox's ready-made settings."""
-    root = tmp_path_factory.mktemp("sandbox")
-    ready = root / "ready.json"
-    with subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--root", str(root / "root"), "--ready", str(ready)],
-        cwd=ROOT,
-    ) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not ready.exists():
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            settings: dict[str, str] = json.loads(ready.read_text())["settings"]
-            yield settings
-        finally:
-            process.send_signal(signal.SIGTERM)
+    with start_sandbox(tmp_path_factory.mktemp("sandbox")) as (_, ready):
+        yield ready["settings"]
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -22,6 +19,7 @@ from sandbox.forge.git import run_git
 from sandbox.limits import CpuLimiter, cpu_seconds
 from sandbox.records import Deployment
 from sandbox.world import World, WorldError
+from tests.support.sandbox import start_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "billing-api"
@@ -251,15 +249,9 @@ def test_a_busy_process_gets_no_more_cpu_than_its_limit(limit: float, tmp_path: 
 
 def test_kill_9_leaves_no_process(tmp_path: Path) -> None:
     """The services die with the sandbox, even when it cannot say goodbye."""
-    ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "sandbox", "--root", str(tmp_path / "root")]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen([*command, "--ready", str(ready)], cwd=ROOT, env=environment) as process:
-        try:
-            wait_for(ready.exists, 40)
-            children = psutil.Process(process.pid).children(recursive=True)
-            assert len(children) >= 7
-        finally:
-            process.send_signal(signal.SIGKILL)
+    with start_sandbox(tmp_path) as (process, _):
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 7
+        process.kill()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []

@@ -10,8 +10,8 @@ STREAMS: dict[str, tuple[str, ...]] = {
     "agent": ("tests/e2e/test_agent", "tests/e2e/test_attach", "tests/e2e/test_session"),
     "processes": ("tests/e2e/", "tests/sandbox/test_main", "tests/sandbox/test_model_opencode"),
 }
-"""Tests that mostly wait for processes, by the beginning of their path; more streams than these at
-once are too much for two cores."""
+"""Tests that mostly wait for processes, by the beginning of their path; the first that fits counts.
+More streams than these at once are too much for two cores."""
 
 
 def find_stream(nodeid: str) -> str:
