@@ -21,7 +21,6 @@ from sandbox.records import Deployment
 from sandbox.world import World, WorldError
 from tests.support.sandbox import start_sandbox
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME = "billing-api"
 REPOSITORY = f"acme/{NAME}"
 HOST = str(BY_NAME[NAME].domain)
