@@ -11,7 +11,7 @@ from autofix.investigate.grouping import group_by_repository
 from autofix.models import Finding, Incident
 from autofix.parameters import Autonomy, Caps
 from tasks.handover import hand_to_fix
-from tasks.investigate import pull_context
+from tasks.investigate import pull_context, read_scene
 from tasks.observe import read_architecture
 from tasks.options import SIDE_BY_SIDE, whole
 from tasks.report import conclude_contexts, report_contexts
@@ -44,10 +44,10 @@ def pull_service_context(
         A completed state whose message counts the verdicts.
     """
     architecture = read_architecture()
+    scene = read_scene(whole(incidents), whole(architecture), timedelta(seconds=step_seconds))
     branches = pull_context.map(
         incidents,
-        unmapped(whole(architecture)),
-        unmapped(timedelta(seconds=step_seconds)),
+        unmapped(whole(scene)),
         unmapped(whole(findings or [])),
         unmapped(datetime.now(UTC)),
     )

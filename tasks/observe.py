@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +12,10 @@ from prefect.cache_policies import NO_CACHE
 from autofix.models import Architecture, Window
 from autofix.observe.baseline import baseline_window
 from autofix.observe.baseline import read_baseline as read
-from autofix.observe.observation import Observation, observe, select
+from autofix.observe.observation import Observation, observe, redact_observation, select
 from autofix.observe.railway import RailwayClient
 from autofix.parameters import ServiceSelection
-from autofix.redact import redact_model, redact_tree, redactor
+from autofix.redact import redact_model, redactor
 from autofix.settings import load_settings
 from tasks.guard import guarded
 from tasks.options import LOOK, PACKED, make_key, whole
@@ -79,11 +78,7 @@ def observe_project(
         state = read_baseline(window, services, whole(architecture), return_state=True)
         baseline = state.result() if state.is_completed() else None
         observation = observe(client, window, step, services, baseline, architecture)
-    return replace(
-        observation,
-        unknown=redact_tree(observation.unknown, door),
-        notes=tuple(door(note) for note in observation.notes),
-    )
+    return redact_observation(observation, door)
 
 
 @task(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -11,9 +10,9 @@ from typing import Generic, TypeVar
 from autofix.errors import AutofixError, RemoteError
 from autofix.investigate.budget import Draft, text_block
 from autofix.investigate.deploys import serving
+from autofix.investigate.scene import Scene, View
 from autofix.models import Architecture, Deployment, Finding, Incident, Service, ServiceKind, Window
-from autofix.observe.answers import QueryError, Refusal
-from autofix.observe.details import VariableName
+from autofix.observe.answers import explain
 from autofix.observe.railway import RailwayClient
 
 T = TypeVar("T")
@@ -31,13 +30,19 @@ class Case:
 
     client: RailwayClient
     incident: Incident
-    architecture: Architecture
-    step: timedelta
-    """Distance of two samples."""
-    variables: Future[list[VariableName]]
-    """Names of the environment's variables; read once for all sources."""
+    scene: Scene
     findings: tuple[Finding, ...] = ()
     """Of all services at this tick."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """What runs beside it."""
+        return self.view.observation.architecture
+
+    @property
+    def view(self) -> View:
+        """What was seen in its window."""
+        return self.scene.views[self.window]
 
     @property
     def service(self) -> Service:
@@ -104,10 +109,3 @@ def read_source(case: Case, source: str, read: Callable[[Case], Sourced[T]]) -> 
             failed=True,
         )  # fmt: skip
         return Sourced(None, (draft,), {source: reason})
-
-
-def explain(error: AutofixError) -> str:
-    """Why a source could not be read, for people."""
-    if isinstance(error, QueryError) and error.refusal is Refusal.invalid:
-        return "this schema of Railway does not have it"
-    return str(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from autofix.investigate.case import Case, Sourced, read_source
 from autofix.investigate.code.forge import Repository
 from autofix.investigate.facts import ChangeFacts, CodeFacts, Facts
 from autofix.investigate.providers import Providers
+from autofix.investigate.scene import Scene, narrow
 from autofix.investigate.sources import (
     changes,
     code,
@@ -28,7 +28,7 @@ from autofix.investigate.sources import (
     upstreams,
 )
 from autofix.investigate.status import StatusReader
-from autofix.models import Architecture, EvidenceItem, Finding, Incident, ServiceSummary, Signal
+from autofix.models import EvidenceItem, Finding, Incident, ServiceSummary, Signal
 from autofix.observe.observation import Observation
 from autofix.observe.railway import RailwayClient
 from autofix.observe.summary import summarise
@@ -56,8 +56,7 @@ class Gathered:
 def gather(
     client: RailwayClient,
     incident: Incident,
-    architecture: Architecture,
-    step: timedelta,
+    scene: Scene,
     *,
     providers: Providers,
     status: StatusReader,
@@ -69,15 +68,13 @@ def gather(
     Args:
         client: reads Railway.
         incident: the affected service, its findings and the window they were made in.
-        architecture: what else runs beside it.
-        step: distance of two samples.
+        scene: what was seen of it and of what runs beside it.
         providers: whom an application may depend on.
         status: reads their status pages.
         findings: of all services at this tick.
         open_forge: a client of the forge the repository is at; ConfigError when there is none.
     """
-    variables = client.submit(client.fetch_variables)
-    case = Case(client, incident, architecture, step, variables, tuple(findings))
+    case = Case(client, incident, scene, tuple(findings))
     readers: dict[str, Callable[[Case], Sourced[Any]]] = {
         logs.SOURCE: logs.read_logs,
         http.SOURCE: http.read_http,
@@ -90,8 +87,7 @@ def gather(
         name: client.submit(partial(read_source, case, name, read))
         for name, read in readers.items()
     }
-    # these ask for several things side by side by themselves
-    observation = resources.observe_case(case)
+    observation = narrow(case.view.observation, (case.service, *case.databases))
     found: dict[str, Sourced[Any]] = {
         resources.METRICS: read_source(
             case, resources.METRICS, lambda c: resources.read_resources(c, observation)

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from autofix.errors import RailwayError
+from autofix.errors import AutofixError, RailwayError
 from autofix.redact import cut
 
 DEAD = "the token is dead or has no access"
@@ -62,6 +62,13 @@ class QueryError(RailwayError):
         super().__init__(message, retryable=retryable, retry_after=retry_after)
         self.refusal = refusal
         self.aliases = aliases
+
+
+def explain(error: AutofixError) -> str:
+    """Why something could not be read, for people."""
+    if isinstance(error, QueryError) and error.refusal is Refusal.invalid:
+        return "this schema of Railway does not have it"
+    return str(error)
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> dict[str, Any]:

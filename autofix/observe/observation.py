@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -86,6 +86,15 @@ def observe(
     if not observation.is_enough:
         raise RailwayError(describe_too_few(observation), retryable=True)
     return replace(observation, baseline=baseline)
+
+
+def redact_observation(observation: Observation, door: Callable[[str], str]) -> Observation:
+    """The observation as it may be kept; its architecture has passed the door already."""
+    return replace(
+        observation,
+        unknown={service_id: door(why) for service_id, why in observation.unknown.items()},
+        notes=tuple(door(note) for note in observation.notes),
+    )
 
 
 def select(architecture: Architecture, selection: ServiceSelection) -> tuple[Service, ...]:

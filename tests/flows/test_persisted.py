@@ -103,7 +103,7 @@ def test_results_artifacts_and_logs_hold_no_secret_and_belong_to_their_owner(
     assert pulled.is_completed(), pulled
     kept = _kept(folder, before)
     about = {file.name.split("-")[0] for file in kept}
-    assert about >= {"observe", "baseline", "detect", "context"}
+    assert about >= {"observe", "baseline", "detect", "scene", "context"}
     everything = b"\n".join(kept.values())
     assert b"charge failed" in everything, "the evidence itself is kept"
     assert [secret for secret in PLANTED if secret.encode() in everything] == []

@@ -23,6 +23,7 @@ from autofix.change.pr_body import parse_marker, render_body
 from autofix.change.prompt import render_prompt as render_agent_prompt
 from autofix.investigate.evidence import build_evidence, gather
 from autofix.investigate.providers import load_providers
+from autofix.investigate.scene import read_scene
 from autofix.investigate.status import StatusReader
 from autofix.investigate.verdict import judge
 from autofix.models import (
@@ -179,8 +180,7 @@ class World:
             gathered = gather(
                 client,
                 incident,
-                architecture,
-                timedelta(minutes=1),
+                read_scene(client, architecture, [incident], timedelta(minutes=1)),
                 providers=load_providers(),
                 status=StatusReader(self.folder, self.window.end, transport=NO_PAGES),
                 open_forge=self.forge.open,

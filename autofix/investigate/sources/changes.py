@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from autofix.errors import RailwayError
 from autofix.investigate.budget import Block, Draft
-from autofix.investigate.case import MISSING, Case, Sourced, explain
+from autofix.investigate.case import MISSING, Case, Sourced
 from autofix.investigate.deploys import NEVER_SERVED, render_history
 from autofix.investigate.facts import ChangeFacts, Kept
 from autofix.investigate.logs import LineKind, build_entries
@@ -147,11 +146,8 @@ def _config_changes(live: Deployed | None, previous: Deployed | None) -> list[st
 
 def _variables(case: Case) -> tuple[list[VariableName], str]:
     """Those of the service and the shared ones; why they could not be read."""
-    try:
-        found = case.variables.result()
-    except RailwayError as error:
-        return [], explain(error)
-    return [v for v in found if v.service_id in {None, case.service.id}], ""
+    found = case.scene.variables
+    return [v for v in found if v.service_id in {None, case.service.id}], case.scene.unread
 
 
 def _is_near(case: Case, variable: VariableName) -> bool:

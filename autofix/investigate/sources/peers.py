@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from autofix.errors import RailwayError
 from autofix.investigate.budget import Block, Draft
 from autofix.investigate.case import Case
 from autofix.investigate.facts import Peer
@@ -24,7 +23,7 @@ _Variables = Mapping[str, Sequence[VariableName]]
 
 def find_neighbours(case: Case) -> tuple[Finding, ...]:
     """Findings of other services that began about when this incident did."""
-    near = max(_SAME_TIME, 2 * case.step)
+    near = max(_SAME_TIME, 2 * case.view.observation.step)
     return tuple(
         f
         for f in case.findings
@@ -115,12 +114,8 @@ def _others(case: Case) -> list[Service]:
 
 def _variables(case: Case) -> _Variables:
     """By service, those whose values are made of something else."""
-    try:
-        found = case.variables.result()
-    except RailwayError:
-        return {}
     by_service: dict[str, list[VariableName]] = {}
-    for variable in found:
+    for variable in case.scene.variables:
         if variable.service_id and variable.references:
             by_service.setdefault(variable.service_id, []).append(variable)
     return by_service
@@ -163,7 +158,7 @@ def _same_trouble(case: Case, other: Service, found: Sequence[Finding], *, full:
     waits = own if case.service.kind is not ServiceKind.database else {f.signal for f in found}
     if not waits & _WAITS:
         return []
-    near = max(_SAME_TIME, 2 * case.step)
+    near = max(_SAME_TIME, 2 * case.view.observation.step)
     together = any(abs(f.onset - case.onset) <= near for f in found)
     if together or (full and other.kind is ServiceKind.database):
         return ["its trouble at the same time, and nothing else"]

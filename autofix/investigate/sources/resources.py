@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pandas as pd
 
-from autofix.errors import RailwayError
 from autofix.investigate import series
 from autofix.investigate.budget import Block, Draft
 from autofix.investigate.case import MISSING, Case, Sourced
 from autofix.investigate.facts import ResourceFacts, Shape
-from autofix.models import Service, ServiceKind, Volume, Window
-from autofix.observe.frames import RESTARTS, STATUS_CLASSES, build_frame, http_rows
-from autofix.observe.observation import Observation, read_services
+from autofix.models import Service, Volume, Window
+from autofix.observe.frames import RESTARTS, STATUS_CLASSES
+from autofix.observe.observation import Observation
 
 METRICS, DATABASES, VOLUMES = "metrics", "databases", "volumes"
 _AT_LIMIT = 85.0
 """A database whose CPU use is on average above this many percent of its limit is named."""
-_USUAL = timedelta(hours=24)
-_USUAL_STEP = timedelta(minutes=30)
 _RISES = 0.15
 """Memory rises when it gains this share of its limit between two starts."""
 _MIN_SAMPLES = 4
@@ -27,18 +22,10 @@ _ENOUGH = 10
 """Samples since the onset from which memory is judged by them alone."""
 
 
-def observe_case(case: Case) -> Observation:
-    """Samples of the service and of the databases beside it."""
-    services = {s.id: s for s in (case.service, *case.databases)}
-    return read_services(
-        case.client, case.architecture, list(services.values()), case.window, case.step
-    )
-
-
 def read_resources(case: Case, observation: Observation) -> Sourced[ResourceFacts]:
     """How each signal went over the window, as text and as facts."""
     drafts = [_metrics(case, observation), _databases(case, observation), _volumes(case)]
-    facts = build_facts(case, observation, _usual_rate(case))
+    facts = build_facts(case, observation, case.view.usual.get(case.service.id))
     return Sourced(facts, tuple(d for d in drafts if d is not None))
 
 
@@ -178,26 +165,3 @@ def _requests_a_second(samples: pd.DataFrame, window: Window) -> float | None:
     if chosen.empty or seconds <= 0:
         return None
     return float(chosen["value"].sum()) / seconds
-
-
-def _usual_rate(case: Case) -> float | None:
-    """The median of its requests a second over the day before; None when it is not known.
-
-    It decides whether the service is asked more than usual, and nothing else, so that a failure
-    is only not knowing.
-    """
-    if not case.service.domains or case.service.kind is ServiceKind.cron:
-        return None
-    day = Window.ending(case.window.start, _USUAL)
-    try:
-        reading = case.client.fetch_http([case.service.id], day, _USUAL_STEP)
-    except RailwayError:
-        return None
-    http = reading.services.get(case.service.id)
-    if http is None:
-        return None
-    frame = build_frame(http_rows(case.service.id, http))
-    counts = frame[frame["measurement"].isin(STATUS_CLASSES)].groupby("ts")["value"].sum()
-    if len(counts) < _MIN_SAMPLES:
-        return None
-    return float(counts.median()) / _USUAL_STEP.total_seconds()

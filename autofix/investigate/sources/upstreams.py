@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from autofix.errors import RailwayError
 from autofix.investigate.budget import Block, Draft
 from autofix.investigate.case import Case, Sourced
 from autofix.investigate.facts import CodeFacts, LogFacts, Upstream
@@ -134,8 +133,5 @@ def _has_guard(provider: Provider, code: CodeFacts | None) -> bool | None:
 
 
 def _variables(case: Case) -> Iterable[str]:
-    try:
-        every = case.variables.result()
-    except RailwayError:
-        return []
+    every = case.scene.variables
     return sorted({v.name for v in every if v.service_id in {None, case.service.id}})

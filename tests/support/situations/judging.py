@@ -9,6 +9,7 @@ import httpx
 from autofix.detect.incidents import Tick, advance
 from autofix.investigate.evidence import build_evidence, gather
 from autofix.investigate.providers import load_providers
+from autofix.investigate.scene import read_scene
 from autofix.investigate.status import StatusReader
 from autofix.investigate.verdict import judge
 from autofix.models import Incident, Verdict
@@ -46,8 +47,7 @@ def judge_world(world: World, folder: Path, service: str) -> tuple[Incident, Ver
         gathered = gather(
             client,
             incident,
-            architecture,
-            observation.step,
+            read_scene(client, architecture, [incident], observation.step),
             providers=load_providers(),
             status=status,
             findings=findings,

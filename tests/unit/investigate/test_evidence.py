@@ -16,6 +16,7 @@ from autofix.investigate.case import MISSING
 from autofix.investigate.evidence import Gathered, build_evidence, gather
 from autofix.investigate.facts import Kept
 from autofix.investigate.providers import load_providers
+from autofix.investigate.scene import read_scene
 from autofix.investigate.status import StatusReader
 from autofix.models import (
     Architecture,
@@ -167,8 +168,7 @@ def ask(app: RailwayApp, incident: Incident, whole: Architecture, **options: Any
         return gather(
             client,
             incident,
-            whole,
-            STEP,
+            read_scene(client, whole, [incident], STEP),
             providers=load_providers(),
             status=StatusReader(Path.cwd() / "status", incident.window.end, transport=PAGES),
             **options,
