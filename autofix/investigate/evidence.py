@@ -31,7 +31,6 @@ from autofix.investigate.status import StatusReader
 from autofix.models import EvidenceItem, Finding, Incident, ServiceSummary, Signal
 from autofix.observe.observation import Observation
 from autofix.observe.railway import RailwayClient
-from autofix.observe.summary import summarise
 
 FINDINGS, PLATFORM, EARLIER = "findings", "platform", "earlier attempts"
 _ORDER = (
@@ -188,7 +187,7 @@ def _assemble(case: Case, observation: Observation, found: dict[str, Sourced[Any
         drafts.append(case.draft(EARLIER, "what was tried before and what came of it", tried))
     if trouble:
         drafts.append(case.draft(PLATFORM, "Railway says of itself", trouble))
-    (summary,) = (s for s in summarise(observation) if s.service_id == case.service.id)
+    summary = case.view.summaries[case.service.id]
     return Gathered(facts, tuple(drafts), summary, observation)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from autofix.errors import RailwayError
-from autofix.models import Architecture, Incident, Service, ServiceKind, Window
+from autofix.models import Architecture, Incident, Service, ServiceKind, ServiceSummary, Window
 from autofix.observe.answers import explain
 from autofix.observe.details import VariableName
 from autofix.observe.frames import STATUS_CLASSES, build_frame, http_rows
 from autofix.observe.observation import Observation, read_services, redact_observation
 from autofix.observe.railway import RailwayClient
+from autofix.observe.summary import summarise
 
 _USUAL = timedelta(hours=24)
 _USUAL_STEP = timedelta(minutes=30)
@@ -25,6 +26,8 @@ class View:
 
     observation: Observation
     """Of the affected services, and of every database beside them."""
+    summaries: Mapping[str, ServiceSummary]
+    """By service id."""
     usual: Mapping[str, float] = field(default_factory=dict)
     """Requests a second on an ordinary day, by service id; absent where that is not known."""
 
@@ -64,8 +67,10 @@ def read_scene(
     for window in dict.fromkeys(incident.window for incident in incidents):
         affected = [i.service for i in incidents if i.window == window]
         services = {s.id: s for s in (*databases, *affected)}
+        observation = read_services(client, architecture, list(services.values()), window, step)
         views[window] = View(
-            read_services(client, architecture, list(services.values()), window, step),
+            observation,
+            {summary.service_id: summary for summary in summarise(observation)},
             _read_usual(client, affected, window),
         )
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field
@@ -146,19 +146,27 @@ def fetch_history(api: Api, service_id: str, limit: int) -> list[Deployed]:
 
 
 def fetch_dns_log(
-    api: Api, service_id: str, window: Window, *, filter_: str, limit: int
-) -> list[DnsLine]:
-    """The newest look-ups of one service within the window, oldest first."""
-    rows = _anchored(api, "dns_log", "dnsQueryLogs", service_id, window, filter_, limit)
-    return _newest([parse(DnsLine, item) for item in rows], limit)
+    api: Api, service_id: str, window: Window, before: datetime, limit: int
+) -> tuple[list[DnsLine], list[DnsLine]]:
+    """What `RailwayClient.fetch_dns_log` promises."""
+    data = _ask_network(api, "dns_log", service_id, window, before, limit)
+    failed, outside = (
+        _newest([parse(DnsLine, item) for item in data.get(name) or []], limit)
+        for name in ("failed", "outside")
+    )
+    return failed, outside
 
 
 def fetch_flow_log(
-    api: Api, service_id: str, window: Window, *, filter_: str, limit: int
-) -> list[FlowLine]:
-    """The newest flows of one service within the window, oldest first."""
-    rows = _anchored(api, "flow_log", "networkFlowLogs", service_id, window, filter_, limit)
-    return _newest([parse(FlowLine, item) for item in rows], limit)
+    api: Api, service_id: str, window: Window, before: datetime, limit: int
+) -> tuple[list[FlowLine], list[FlowLine]]:
+    """What `RailwayClient.fetch_flow_log` promises."""
+    data = _ask_network(api, "flow_log", service_id, window, before, limit)
+    dropped, all_ = (
+        _newest([parse(FlowLine, item) for item in data.get(name) or []], limit)
+        for name in ("dropped", "all")
+    )
+    return dropped, all_
 
 
 def fetch_variables(api: Api) -> list[VariableName]:
@@ -195,19 +203,18 @@ def fetch_limits(api: Api, service_id: str) -> Limits:
     )
 
 
-def _anchored(
-    api: Api, query: str, field: str, service_id: str, window: Window, filter_: str, limit: int
-) -> Sequence[dict[str, Any]]:
-    data = api.ask(
+def _ask_network(
+    api: Api, query: str, service_id: str, window: Window, before: datetime, limit: int
+) -> dict[str, Any]:
+    return api.ask(
         query,
         environmentId=api.environment,
         serviceId=service_id,
-        filter=filter_ or None,
+        before=render_time(before),
         start=render_time(window.start),
         end=render_time(window.end),
         limit=_rows(api, limit),
     )
-    return data.get(field) or []
 
 
 def _deployed(node: dict[str, Any]) -> Deployed:

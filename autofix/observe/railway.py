@@ -301,16 +301,36 @@ class RailwayClient:
         return details.fetch_build_log(self._api, deployment_id, limit)
 
     def fetch_dns_log(
-        self, service_id: str, window: Window, *, filter_: str = "", limit: int = 1_000
-    ) -> list[details.DnsLine]:
-        """The newest `limit` look-ups of one service. QueryError where the schema has no such log."""
-        return details.fetch_dns_log(self._api, service_id, window, filter_=filter_, limit=limit)
+        self, service_id: str, window: Window, before: datetime, *, limit: int = 1_000
+    ) -> tuple[list[details.DnsLine], list[details.DnsLine]]:
+        """Look-ups of one service in one request: those that failed, and those outside the project.
+
+        Args:
+            service_id: who looked up.
+            window: in which names outside the project were asked for.
+            before: since when failed ones are read, to the window's end.
+            limit: the newest of each; oldest first.
+
+        Raises:
+            QueryError: the schema has no such log.
+        """
+        return details.fetch_dns_log(self._api, service_id, window, before, limit)
 
     def fetch_flow_log(
-        self, service_id: str, window: Window, *, filter_: str = "", limit: int = 1_000
-    ) -> list[details.FlowLine]:
-        """The newest `limit` flows of one service. QueryError where the schema has no such log."""
-        return details.fetch_flow_log(self._api, service_id, window, filter_=filter_, limit=limit)
+        self, service_id: str, window: Window, before: datetime, *, limit: int = 1_000
+    ) -> tuple[list[details.FlowLine], list[details.FlowLine]]:
+        """Flows of one service in one request: those with dropped packets, and all.
+
+        Args:
+            service_id: whose flows.
+            window: in which all are read.
+            before: since when dropped ones are read, to the window's end.
+            limit: the newest of each; oldest first.
+
+        Raises:
+            QueryError: the schema has no such log.
+        """
+        return details.fetch_flow_log(self._api, service_id, window, before, limit)
 
     def fetch_variables(self) -> list[details.VariableName]:
         """Names of all variables of the environment, and what they refer to; never a value."""

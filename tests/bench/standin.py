@@ -165,10 +165,10 @@ class StandIn:
         return {"deploymentEvents": _connection([])}
 
     def answer_dnslog(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"dnsQueryLogs": []}
+        return {"failed": [], "outside": []}
 
     def answer_flowlog(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"networkFlowLogs": []}
+        return {"dropped": [], "all": []}
 
     def answer_buildlog(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"buildLogs": []}

@@ -37,9 +37,9 @@ class FlowFacts:
 
 def read_dns(case: Case) -> Sourced[DnsFacts]:
     """Failed look-ups around the onset, and the names outside the project that it asked for."""
-    client, service = case.client, case.service.id
-    failed = client.fetch_dns_log(service, case.span, filter_="@status:failed", limit=_LIMIT)
-    asked = client.fetch_dns_log(service, case.window, filter_="@zone:external", limit=_LIMIT)
+    failed, asked = case.client.fetch_dns_log(
+        case.service.id, case.window, case.span.start, limit=_LIMIT
+    )
     failed = [line for line in failed if line.has_failed]
     counts = Counter(_name(line) for line in failed if line.at >= case.onset)
     names = frozenset(_name(line) for line in asked if _name(line))
@@ -62,10 +62,10 @@ def read_dns(case: Case) -> Sourced[DnsFacts]:
 
 def read_flows(case: Case) -> Sourced[FlowFacts]:
     """Dropped packets around the onset, and the services that it sends to."""
-    client, service = case.client, case.service.id
-    dropped = client.fetch_flow_log(service, case.span, filter_="@status:dropped", limit=_LIMIT)
+    dropped, flows = case.client.fetch_flow_log(
+        case.service.id, case.window, case.span.start, limit=_LIMIT
+    )
     dropped = [flow for flow in dropped if flow.drop_cause]
-    flows = client.fetch_flow_log(service, case.window, limit=_LIMIT)
     facts = FlowFacts(
         peers=frozenset(f.peer_service for f in flows if f.peer_service and _is_sent(f)),
         callers=frozenset(f.peer_service for f in flows if f.peer_service and not _is_sent(f)),

@@ -227,15 +227,21 @@ class RailwayApp:
 
     def answer_DnsLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
         rows = self.lookups.get(variables["serviceId"], [])
-        failed = variables["filter"] == "@status:failed"
-        wanted = [r for r in rows if (r["rcode"] != "NOERROR") or not failed]
-        return data(dnsQueryLogs=_inside(wanted, "queriedAt", variables))
+        failed = [r for r in rows if r["rcode"] != "NOERROR"]
+        since = variables | {"start": variables["before"]}
+        return data(
+            failed=_inside(failed, "queriedAt", since),
+            outside=_inside(rows, "queriedAt", variables),
+        )
 
     def answer_FlowLog(self, variables: dict[str, Any]) -> httpx.Response:  # noqa: N802
         rows = self.flows.get(variables["serviceId"], [])
-        dropped = variables["filter"] == "@status:dropped"
-        wanted = [r for r in rows if r.get("dropCause") or not dropped]
-        return data(networkFlowLogs=_inside(wanted, "captureStart", variables))
+        dropped = [r for r in rows if r.get("dropCause")]
+        since = variables | {"start": variables["before"]}
+        return data(
+            dropped=_inside(dropped, "captureStart", since),
+            all=_inside(rows, "captureStart", variables),
+        )
 
     def answer_Variables(self, _: dict[str, Any]) -> httpx.Response:  # noqa: N802
         return data(environment={"variables": edges(self.variables)})
