@@ -34,6 +34,9 @@ def main() -> int:
     except DemoError as error:
         print(f"scale-check: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; everything that was started has been ended", file=sys.stderr)
+        return 130
 
 
 def _check(root: Path, processes: Processes, database: str) -> int:
