@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from autofix.errors import RailwayError
@@ -28,7 +28,7 @@ class View:
     """Of the affected services, and of every database beside them."""
     summaries: Mapping[str, ServiceSummary]
     """By service id."""
-    usual: Mapping[str, float] = field(default_factory=dict)
+    usual: Mapping[str, float]
     """Requests a second on an ordinary day, by service id; absent where that is not known."""
 
 

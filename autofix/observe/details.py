@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
@@ -96,6 +96,9 @@ class FlowLine(Wire):
     peer_service: str | None = Field(default=None, alias="peerServiceId")
 
 
+LineT = TypeVar("LineT", DnsLine, FlowLine)
+
+
 class VariableName(Wire):
     """A variable without its value."""
 
@@ -149,24 +152,18 @@ def fetch_dns_log(
     api: Api, service_id: str, window: Window, before: datetime, limit: int
 ) -> tuple[list[DnsLine], list[DnsLine]]:
     """What `RailwayClient.fetch_dns_log` promises."""
-    data = _ask_network(api, "dns_log", service_id, window, before, limit)
-    failed, outside = (
-        _newest([parse(DnsLine, item) for item in data.get(name) or []], limit)
-        for name in ("failed", "outside")
+    return _ask_network(
+        api, "dns_log", DnsLine, ("failed", "outside"), service_id, window, before, limit
     )
-    return failed, outside
 
 
 def fetch_flow_log(
     api: Api, service_id: str, window: Window, before: datetime, limit: int
 ) -> tuple[list[FlowLine], list[FlowLine]]:
     """What `RailwayClient.fetch_flow_log` promises."""
-    data = _ask_network(api, "flow_log", service_id, window, before, limit)
-    dropped, all_ = (
-        _newest([parse(FlowLine, item) for item in data.get(name) or []], limit)
-        for name in ("dropped", "all")
+    return _ask_network(
+        api, "flow_log", FlowLine, ("dropped", "all"), service_id, window, before, limit
     )
-    return dropped, all_
 
 
 def fetch_variables(api: Api) -> list[VariableName]:
@@ -204,9 +201,17 @@ def fetch_limits(api: Api, service_id: str) -> Limits:
 
 
 def _ask_network(
-    api: Api, query: str, service_id: str, window: Window, before: datetime, limit: int
-) -> dict[str, Any]:
-    return api.ask(
+    api: Api,
+    query: str,
+    line: type[LineT],
+    names: tuple[str, str],
+    service_id: str,
+    window: Window,
+    before: datetime,
+    limit: int,
+) -> tuple[list[LineT], list[LineT]]:
+    """Both parts of an answer, by their names in the query."""
+    data = api.ask(
         query,
         environmentId=api.environment,
         serviceId=service_id,
@@ -215,6 +220,10 @@ def _ask_network(
         end=render_time(window.end),
         limit=_rows(api, limit),
     )
+    first, second = (
+        _newest([parse(line, item) for item in data.get(name) or []], limit) for name in names
+    )
+    return first, second
 
 
 def _deployed(node: dict[str, Any]) -> Deployed:
