@@ -152,3 +152,9 @@ def test_a_scene_is_kept_without_secrets(
     assert SECRET not in str(kept)
     assert "Problem processing" not in str(kept.views[window].observation.unknown)
     assert kept.variables[-1].references == ["api.RAILWAY_PRIVATE_DOMAIN"]
+
+    app.broken = {"Variables"}
+    with app.client(attempts=1) as client:
+        scene = read_scene(client, architecture, incidents, STEP)
+    assert "Problem processing" in scene.unread
+    assert "Problem processing" not in redact_scene(scene, redactor(["Problem processing"])).unread
