@@ -126,6 +126,14 @@ export GIT_PAGER=cat PAGER=cat GIT_TERMINAL_PROMPT=0
 mkdir -p "$workspace"
 cd "$workspace"
 
+# The server installs a helper for plugins from the npm registry, at each start and unpinned, unless a
+# lock file in its configuration names it. There are no plugins here, so this one does.
+own="$HOME/.config/opencode"
+if [ ! -e "$own/package.json" ] && [ ! -e "$own/package-lock.json" ]; then
+  mkdir -p "$own/node_modules"
+  printf '%s\n' '{"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}' >"$own/package-lock.json"
+fi
+
 # no single file may fill the disk
 ulimit -f $((file_mb * 1024)) 2>/dev/null || true
 

@@ -424,3 +424,11 @@ def test_what_the_agent_publishes_itself_is_adopted_or_closed(line: Line) -> Non
         )
         close_denied(github, alone, judged, settings=line.settings, repository=repository)
         assert github.fetch_branch_head(alone.repository, alone.branch) is None
+
+
+def test_the_server_installs_nothing_at_run_time(line: Line) -> None:
+    """It runs what is pinned: no helper for plugins comes from a registry behind our back."""
+    line.begin("own", script(EDIT, COMMIT))
+    line.work(line.prepare("own"))
+    assert not (line.server.home / ".npm").exists()
+    assert list((line.server.home / ".config/opencode/node_modules").iterdir()) == []
