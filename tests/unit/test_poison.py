@@ -218,6 +218,30 @@ def world(
     return lambda: World(make_service, make_finding(), window, tmp_path / "status")
 
 
+@pytest.fixture(scope="module")
+def known() -> dict[tuple[str, ...], tuple[ServiceContext, str]]:
+    """What came of an ordinary text in these places: it is the same beside every poison."""
+    return {}
+
+
+@pytest.fixture
+def ordinary(
+    world: Callable[[], World], known: dict[tuple[str, ...], tuple[ServiceContext, str]]
+) -> Callable[..., tuple[ServiceContext, str]]:
+    def read(*places: str) -> tuple[ServiceContext, str]:
+        if places not in known:
+            known[places] = _planted(world(), "an ordinary text", *places).context()
+        return known[places]
+
+    return read
+
+
+def _planted(world: World, text: str, *places: str) -> World:
+    for place in places:
+        world.plant(place, text)
+    return world
+
+
 def outside(prompt: str) -> list[str]:
     """The lines of a prompt that stand in no fence. A fence that stays open fails."""
     lines, fence = [], ""
@@ -269,14 +293,14 @@ def agent_prompt(context: ServiceContext, architecture: str, said: str) -> str:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", list(POISON))
 def test_no_text_leaves_its_fence_or_decides(
-    kind: str, place: str, world: Callable[[], World]
+    kind: str,
+    place: str,
+    world: Callable[[], World],
+    ordinary: Callable[..., tuple[ServiceContext, str]],
 ) -> None:
     """The prompt has the parts it would have had, and code decides as it would have."""
-    text = POISON[kind]
-    plain, poisoned = world(), world()
-    plain.plant(place, "an ordinary text")
-    poisoned.plant(place, text)
-    (expected, harmless), (context, architecture) = plain.context(), poisoned.context()
+    expected, harmless = ordinary(place)
+    context, architecture = _planted(world(), POISON[kind], place).context()
 
     assert context.verdict.kind is expected.verdict.kind
     assert allowed_roots([context]) == allowed_roots([expected])
@@ -294,14 +318,13 @@ def test_no_text_leaves_its_fence_or_decides(
 
 
 @pytest.mark.parametrize("kind", list(POISON))
-def test_the_agents_prompt_keeps_its_parts(kind: str, world: Callable[[], World]) -> None:
+def test_the_agents_prompt_keeps_its_parts(
+    kind: str, world: Callable[[], World], ordinary: Callable[..., tuple[ServiceContext, str]]
+) -> None:
     """Neither evidence nor a plan that repeats it can make a heading, a step or a fence."""
     text = POISON[kind]
-    plain, poisoned = world(), world()
-    for place in PLACES:
-        plain.plant(place, "an ordinary text")
-        poisoned.plant(place, text)
-    (expected, harmless), (context, architecture) = plain.context(), poisoned.context()
+    expected, harmless = ordinary(*PLACES)
+    context, architecture = _planted(world(), text, *PLACES).context()
     said = redactor((), key="test")(text)
     lines = outside(agent_prompt(context, architecture, said))
     wanted = outside(agent_prompt(expected, harmless, "an ordinary text"))
@@ -314,16 +337,14 @@ def test_the_agents_prompt_keeps_its_parts(kind: str, world: Callable[[], World]
 
 
 @pytest.mark.parametrize("kind", list(POISON))
-def test_the_pull_request_can_only_be_read(kind: str, world: Callable[[], World]) -> None:
+def test_the_pull_request_can_only_be_read(
+    kind: str, world: Callable[[], World], ordinary: Callable[..., tuple[ServiceContext, str]]
+) -> None:
     """No link, mention, reference, image or heading of theirs, and our marker counts."""
     text = POISON[kind]
-    plain, poisoned = world(), world()
-    for place in PLACES:
-        plain.plant(place, "an ordinary text")
-        poisoned.plant(place, text)
-    body, wanted = (
-        _body(w.context()[0], said) for w, said in ((poisoned, text), (plain, "ordinary"))
-    )
+    poisoned = _planted(world(), text, *PLACES)
+    body = _body(poisoned.context()[0], text)
+    wanted = _body(ordinary(*PLACES)[0], "ordinary")
     marker = parse_marker(body)
     assert marker is not None
     assert marker.work_ids == ("0123456789-e1-a1",)
