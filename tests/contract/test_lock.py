@@ -52,13 +52,18 @@ def test_the_lock_has_hashes_and_no_address() -> None:
 
 
 def test_the_images_lock_is_a_part_of_the_other_and_has_no_address() -> None:
-    """What runs in production is what was tested: the same versions, without what only tests need."""
+    """What runs in production is what was tested: the same files, without what only tests need."""
     text = (ROOT / "requirements.runtime.lock").read_text(encoding="utf-8")
     assert "://" not in text
     pins = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;]+)", text, re.MULTILINE)
     tested = _pinned()
     unlike = [p for p in pins if p[1] not in tested.get(p[0].lower().replace("_", "-"), [])]
     assert unlike == []
+    hashes = set(re.findall("sha256:[0-9a-f]{64}", text))
+    assert hashes <= set(
+        re.findall("sha256:[0-9a-f]{64}", (ROOT / "requirements.lock").read_text())
+    )
+    assert len(hashes) > 100
     assert {"prefect", "hatchling"} <= {name for name, _ in pins}
     assert "pytest" not in {name for name, _ in pins}
 
