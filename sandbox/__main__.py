@@ -1,4 +1,4 @@
-"""Starts the sandbox: ``python -m sandbox --root DIR --ready FILE [--healthy NAME …]``.
+"""Starts the sandbox: ``python -m sandbox --root DIR --ready FILE [--healthy NAME …] [--idle]``.
 
 FILE appears when everything serves; it holds the settings for the product as JSON. SIGTERM and
 SIGINT end the sandbox with all its processes.
@@ -54,11 +54,11 @@ class Server(uvicorn.Server):
 class Sandbox:
     """The world with the servers around it."""
 
-    def __init__(self, root: Path, healthy: frozenset[str]) -> None:
+    def __init__(self, root: Path, healthy: frozenset[str], *, load: bool) -> None:
         self.root = root
         names = ("railway", "model", "forge", "status")
         self.tokens = {name: secrets.token_urlsafe(24) for name in names}
-        self.world = World(root / "world", healthy)
+        self.world = World(root / "world", healthy, load=load)
         self.forge = Forge(root / "forge", self.tokens["forge"], self.world.on_push)
         self._sockets = {name: _listen() for name in names}
         self._servers: list[Server] = []
@@ -138,12 +138,12 @@ hosts = ["{PROVIDER_HOST}"]
         return file
 
 
-async def run(root: Path, ready: Path, healthy: frozenset[str]) -> None:
-    """Run until a signal says so."""
+async def run(root: Path, ready: Path, healthy: frozenset[str], *, load: bool) -> None:
+    """Run until a signal says so; with `load`, traffic is sent."""
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    sandbox = Sandbox(root, healthy)
+    sandbox = Sandbox(root, healthy, load=load)
     try:
         await sandbox.start()
         _write_private(ready, json.dumps(sandbox.describe(), indent=2))
@@ -179,11 +179,12 @@ def main() -> None:
         metavar="NAME",
         help=f"services without their fault: {', '.join(CURABLE)}",
     )
+    parser.add_argument("--idle", action="store_true", help="send no traffic")
     arguments = parser.parse_args()
     root, ready = arguments.root.resolve(), arguments.ready.resolve()
     root.mkdir(parents=True, exist_ok=True)
     try:
-        asyncio.run(run(root, ready, frozenset(arguments.healthy)))
+        asyncio.run(run(root, ready, frozenset(arguments.healthy), load=not arguments.idle))
     except WorldError as error:
         parser.exit(1, f"sandbox: {error}\n")
     finally:

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The sandbox's ready-made settings."""
-    with start_sandbox(tmp_path_factory.mktemp("sandbox")) as (_, ready):
+    """The sandbox's ready-made settings; nobody looks at its traffic."""
+    with start_sandbox(tmp_path_factory.mktemp("sandbox"), "--idle") as (_, ready):
         yield ready["settings"]
 
 

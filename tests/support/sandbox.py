@@ -16,11 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def start_sandbox(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+def start_sandbox(
+    folder: Path, *options: str
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """The process and what it wrote into `ready.json` when everything served; ended afterwards."""
     ready = folder / "ready.json"
     command = [sys.executable, "-m", "sandbox", "--root", str(folder / "root")]
-    with subprocess.Popen([*command, "--ready", str(ready)], cwd=ROOT) as process:
+    with subprocess.Popen([*command, "--ready", str(ready), *options], cwd=ROOT) as process:
         try:
             deadline = time.monotonic() + 60
             while not ready.exists():
