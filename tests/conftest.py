@@ -32,9 +32,9 @@ from tests.support.streams import STREAMS, StreamScheduling, find_stream
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-if "PREFECT_HOME" not in os.environ:  # read when prefect is imported
-    os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
-    atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
+# read when prefect is imported; a folder of another run holds results that would be found again
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
+atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 WINDOW = Window.ending(NOW, timedelta(minutes=30))
