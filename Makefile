@@ -20,7 +20,11 @@ PY_STAMP := .venv/.installed
 NPM_STAMP := opencode/node_modules/.installed
 TOKENIZER_STAMP := tests/tokenizer/node_modules/.installed
 
-.PHONY: help setup demo eval-model eval-detection test lint format typecheck bench lock chaos scale-check pictures up down clean
+PACKAGES := autofix flows tasks sandbox
+# tests that start processes and wait for them; all others compute
+PROCESSES := tests/e2e tests/flows tests/sandbox
+
+.PHONY: help setup demo eval-model eval-detection test test-processes test-worlds test-computing lint format typecheck bench lock chaos scale-check pictures up down clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,11 +65,22 @@ eval-detection: setup ## the detector on generated days it has not seen, beside 
 	@$(BIN)/python -m tests.eval_detection
 
 test: ## every check and every test, one end-to-end run included
-	@# pip beside npm, mypy beside the linters
-	@$(MAKE) --no-print-directory --jobs=2 lint typecheck
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-processes
+	@# what computes takes the time that the worlds leave
+	@$(MAKE) --no-print-directory --jobs=2 test-worlds test-computing
+
+test-processes:
 	@# more at once than cores: many wait for processes that they started
-	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=15 -m "not world and not live"
-	@$(BIN)/python -m pytest --durations=15 -m "world and not live"
+	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=15 -m "not world and not live" $(PROCESSES)
+
+test-worlds:
+	@$(BIN)/python -m pytest --durations=15 -m "world and not live" tests/e2e
+
+test-computing:
+	@$(BIN)/python -m tests.aside $(BIN)/mypy $(PACKAGES)
+	@$(BIN)/python -m tests.aside $(BIN)/python -m pytest -n 2 --dist loadscope --durations=15 $(addprefix --ignore=,$(PROCESSES))
 
 lint: setup ## style, import borders, Dockerfile
 	@$(BIN)/ruff check .
@@ -78,7 +93,7 @@ format: setup ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix .
 
 typecheck: setup ## mypy, strict
-	@$(BIN)/mypy autofix flows tasks sandbox
+	@$(BIN)/mypy $(PACKAGES)
 
 bench: setup ## speed and memory, as ratios in one run
 	@$(BIN)/python -m tests.bench

@@ -121,7 +121,7 @@ def test_deploying_without_a_server_is_one_line(address: str, says: str, tmp_pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 2, done.stderr
     assert says in done.stderr

@@ -28,7 +28,7 @@ from tests.support.scripted_model import Call, ScriptedModel, serve_model
 
 REPOSITORY = "acme/billing-api"
 TOKEN = "forge-token"
-FAST = SessionLimits(poll=timedelta(seconds=0.3))
+FAST = SessionLimits(poll=timedelta(seconds=0.5))
 TODOS = [{"content": "Return the total", "status": "completed", "priority": "high"}]
 EDIT = "cd billing-api && echo 'TOTAL = 2' > app.py && cat app.py"
 COMMIT = "cd billing-api && git add -A && git commit -q -m 'Return the total'"

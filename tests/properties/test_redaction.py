@@ -13,9 +13,6 @@ from autofix.redact.values import OPAQUE, is_opaque, is_secret
 from tests.support.redaction import made
 from tests.support.redaction.dirty import make_dirty, make_people
 
-settings.register_profile("slow machine", deadline=None)
-settings.load_profile("slow machine")
-
 SEED = st.integers(0, 2**32 - 1)
 AROUND = st.text(
     st.sampled_from("abcXYZ019 \t\"'`=:;,.<>()[]{}|&?/\\-_@#$%*!«»\n\u200béß漢"), max_size=40

@@ -5,8 +5,9 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 STREAMS: dict[str, tuple[str, ...]] = {
-    # one of Prefect's test servers, and its runs, for all of them
-    "prefect": ("tests/e2e/test_answer", "tests/e2e/test_generate_fix", "tests/flows/"),
+    # one of Prefect's test servers, and its runs, for all of a stream
+    "fixes": ("tests/e2e/test_answer", "tests/e2e/test_generate_fix"),
+    "flows": ("tests/flows/",),
     "agent": ("tests/e2e/test_agent", "tests/e2e/test_attach", "tests/e2e/test_session"),
     "processes": ("tests/e2e/", "tests/sandbox/test_main", "tests/sandbox/test_model_opencode"),
 }

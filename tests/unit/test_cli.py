@@ -273,7 +273,7 @@ def test_help_is_quick_and_loads_no_pandas() -> None:
         "sys.exit(status or ('pandas' in sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     for option in ("--window", "--service", "--now", "--baseline", "--json", "--parameters"):

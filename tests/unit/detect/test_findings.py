@@ -197,7 +197,7 @@ def histories(draw: Callable[..., Values]) -> pd.DataFrame:
     return pd.concat([cpu(values(LEVEL)), http(values(COUNT), values(COUNT), values(MS))])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(histories(), st.integers(0, 2**32 - 1))
 def test_order_and_duplicates_change_nothing(samples: pd.DataFrame, seed: int) -> None:
     """Rows may come in any order and several times."""
@@ -205,14 +205,14 @@ def test_order_and_duplicates_change_nothing(samples: pd.DataFrame, seed: int) -
     assert find(doubled.sample(frac=1.0, random_state=seed)) == find(samples)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(histories(), histories())
 def test_nothing_after_the_window_is_read(samples: pd.DataFrame, later: pd.DataFrame) -> None:
     """The future changes no finding."""
     assert find(pd.concat([samples, later.assign(ts=later["ts"] + WINDOW.length)])) == find(samples)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.integers(0, STEPS - 1), max_size=STEPS // 2), st.floats(0, 60))
 def test_a_gap_is_never_zero(missing: set[int], calm: float) -> None:
     """Taking samples away from a steady signal neither ends its trouble nor begins one."""

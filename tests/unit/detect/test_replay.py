@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from autofix.cli import run
 from autofix.detect.findings import find_findings
 from autofix.detect.grid import build_recording
-from autofix.detect.replay import Replay, find_episodes, guess_kind
+from autofix.detect.replay import Replay, Tick, find_episodes, guess_kind
 from autofix.models import Service, ServiceKind, Window
 from autofix.parameters import Rules
 from tests.unit.detect.histories import END, ago, noise, rows, web, worker
@@ -40,6 +41,12 @@ def history() -> pd.DataFrame:
     return whole[np.random.default_rng(5).random(len(whole)) > 0.03]
 
 
+@cache
+def whole() -> tuple[Tick, ...]:
+    """What is found in all of it."""
+    return tuple(replay_of(history()).run())
+
+
 def replay_of(samples: pd.DataFrame, every: timedelta = EVERY) -> Replay:
     names = sorted(samples["service"].unique())
     return Replay(build_recording(samples, names), Rules(), LENGTH, every)
@@ -56,7 +63,7 @@ def test_ticks_lie_on_multiples_and_reach_over_all_of_it() -> None:
 
 def test_the_troubles_are_found_and_nothing_else() -> None:
     """Each service's own; the busy one is only under pressure."""
-    ticks = list(replay_of(history()).run())
+    ticks = whole()
     episodes = find_episodes(ticks, EVERY)
     found = {e.service: {f.signal.value for f in e.findings} for e in episodes}
     assert found == {
@@ -75,10 +82,10 @@ def test_the_troubles_are_found_and_nothing_else() -> None:
 def test_cutting_the_history_at_each_tick_changes_nothing() -> None:
     """What is found at a tick is the same when the file ends there."""
     samples = history()
-    whole = {tick.at: tick.judged for tick in replay_of(samples).run()}
-    for at in list(whole)[::12]:
+    judged = {tick.at: tick.judged for tick in whole()}
+    for at in list(judged)[::12]:
         cut = replay_of(samples[samples["ts"] < at])
-        assert list(cut.run())[-1].judged == whole[at] or at not in cut.ticks(), at
+        assert list(cut.run())[-1].judged == judged[at] or at not in cut.ticks(), at
         assert cut.ticks()[-1] == at
 
 
@@ -87,7 +94,7 @@ def test_what_comes_after_a_tick_is_not_read() -> None:
     samples = history()
     at = END - timedelta(hours=4)
     wild = samples.assign(value=samples["value"].where(samples["ts"] < at, 1e6))
-    before = [tick for tick in replay_of(samples).run() if tick.at <= at]
+    before = [tick for tick in whole() if tick.at <= at]
     assert [tick for tick in replay_of(wild).run() if tick.at <= at] == before
 
 
@@ -97,17 +104,17 @@ def test_a_long_history_gives_the_same_as_a_part_of_it() -> None:
     failed = np.where(t % 1440 >= -120 % 1440, 20.0, 0.0)
     samples = web(t, service="web", per_minute=100 - failed, HTTP_5XX=failed)
     half_hourly = timedelta(minutes=30)
-    whole = list(replay_of(samples, half_hourly).run())
+    ticks = list(replay_of(samples, half_hourly).run())
     recent = samples[samples["ts"] >= END - timedelta(hours=26)]
-    assert list(replay_of(recent, half_hourly).run())[-1] == whole[-1]
-    assert len(find_episodes(whole, half_hourly)) == 3
+    assert list(replay_of(recent, half_hourly).run())[-1] == ticks[-1]
+    assert len(find_episodes(ticks, half_hourly)) == 3
 
 
 def test_a_check_of_the_same_samples_says_the_same() -> None:
     """The window as it is observed, and the day before as its baseline."""
     samples = history()
     for at in (END, END - timedelta(minutes=120)):
-        tick = next(tick for tick in replay_of(samples).run() if tick.at == at)
+        tick = next(tick for tick in whole() if tick.at == at)
         window = Window.ending(at, LENGTH)
         inside = (samples["ts"] >= window.start) & (samples["ts"] < at)
         services = [

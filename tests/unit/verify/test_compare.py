@@ -123,7 +123,7 @@ def test_a_leak_that_is_gone_is_seen_and_one_that_goes_on_is_not() -> None:
 
 
 @given(st.integers(0, 10**6), st.floats(0.0, 0.9), st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_fewer_requests_than_stated_are_never_compared(seed: int, errors: float, rate: int) -> None:
     """Whatever the numbers say, a side with fewer than the stated requests is not measured."""
     rng = np.random.default_rng(seed)

@@ -41,7 +41,7 @@ from tests.unit.observe.railway_app import make_settings
 
 STEP = timedelta(seconds=10)
 SPAN = Window(start=T0, end=T0 + timedelta(seconds=70))
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SECRET = "secret-railway-token"
 
 
