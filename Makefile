@@ -71,14 +71,14 @@ test: ## every check and every test, one end-to-end run included
 	@# what computes takes the time that the worlds leave
 	@$(MAKE) --no-print-directory --jobs=2 test-worlds test-computing
 
-test-processes:
+test-processes: setup
 	@# more at once than cores: many wait for processes that they started
 	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=15 -m "not world and not live" $(PROCESSES)
 
-test-worlds:
+test-worlds: setup
 	@$(BIN)/python -m pytest --durations=15 -m "world and not live" tests/e2e
 
-test-computing:
+test-computing: setup
 	@$(BIN)/python -m tests.aside $(BIN)/mypy $(PACKAGES)
 	@$(BIN)/python -m tests.aside $(BIN)/python -m pytest -n 2 --dist loadscope --durations=15 $(addprefix --ignore=,$(PROCESSES))
 

@@ -77,6 +77,10 @@ case "$OPENAI_BASE_URL" in
   *) [ "$provider" != openai ] || provider=openai-compatible ;;
 esac
 
+# These tools run ripgrep, which the server would download, unverified, where there is none.
+search=allow
+command -v rg >/dev/null || search=deny
+
 # As inline content no file of a cloned repository overrides it. Names were matched above and the
 # prompt is escaped, so this stays valid JSON; bash 5.2 would else expand `&` in replacements.
 shopt -u patsub_replacement 2>/dev/null || true
@@ -85,6 +89,7 @@ config="$(<"$here/opencode.json")"
 config="${config//\"@PROMPT@\"/$prompt}"
 config="${config//@NPM@/$package}"
 config="${config//@PROVIDER@/$provider}"
+config="${config//@SEARCH@/$search}"
 config="${config//@MODEL@/${AUTOFIX_AGENT_MODEL#*/}}"
 config="${config//\"@CHUNK_TIMEOUT@\"/$chunk_timeout}"
 config="${config//\"@REQUEST_TIMEOUT@\"/$request_timeout}"

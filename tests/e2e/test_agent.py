@@ -44,6 +44,7 @@ from tests.e2e.line import (
     shell,
 )
 from tests.support.opencode_server import BINARY, PASSWORD, make_settings
+from tests.support.proxy import Proxy, serve_proxy
 from tests.support.scripted_model import Call, Fault
 
 pytestmark = [
@@ -67,12 +68,20 @@ READ_OUT = "env; echo ---; tr '\\0' '\\n' </proc/$PPID/environ"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+def proxy() -> Iterator[Proxy]:
+    """The server's only way to everything but this machine."""
+    with serve_proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, proxy: Proxy) -> Iterator[Line]:
     """One server for all of them; a silent model and a big file are noticed soon."""
     with serve_line(
         tmp_path_factory.mktemp("line"), (),
         AUTOFIX_AGENT_CHUNK_SECONDS="2", AUTOFIX_AGENT_FILE_MB="60", GH_TOKEN=TOKEN,
         AUTOFIX_AGENT_ENVIRONMENT="JAVA_HOME", JAVA_HOME="/opt/java", **PLANTED,
+        **proxy.variables(),
     ) as line:  # fmt: skip
         yield line
 
@@ -426,9 +435,11 @@ def test_what_the_agent_publishes_itself_is_adopted_or_closed(line: Line) -> Non
         assert github.fetch_branch_head(alone.repository, alone.branch) is None
 
 
-def test_the_server_installs_nothing_at_run_time(line: Line) -> None:
-    """It runs what is pinned: no helper for plugins comes from a registry behind our back."""
-    line.begin("own", script(EDIT, COMMIT))
-    line.work(line.prepare("own"))
+def test_the_server_fetches_nothing_from_anywhere(line: Line, proxy: Proxy) -> None:
+    """It runs what is pinned: no helper for plugins, no program for a tool that looks for text."""
+    searches = [Call("grep", {"pattern": "TOTAL"}), Call("glob", {"pattern": "**/*.py"})]
+    line.begin("alone", [*searches, *script(EDIT, COMMIT)])
+    assert line.work(line.prepare("alone")).end is SessionEnd.completed
+    assert proxy.asked == []
     assert not (line.server.home / ".npm").exists()
     assert list((line.server.home / ".config/opencode/node_modules").iterdir()) == []

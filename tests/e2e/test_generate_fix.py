@@ -58,6 +58,8 @@ class Sides:
     model: str
     forge: str
     opencode: OpencodeServer
+    before: frozenset[str] = frozenset()
+    """Sessions of the tests before this one."""
 
     def model_calls(self) -> int:
         counts: dict[str, int] = httpx.get(f"{self.model}/_sandbox/requests").json()["requests"]
@@ -73,12 +75,12 @@ class Sides:
         found = httpx.get(f"{self.forge}/repos/{REPOSITORY}/git/matching-refs/heads/").json()
         return [ref["ref"].removeprefix("refs/heads/") for ref in found]
 
+    def find_sessions(self) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.opencode.url}/experimental/session", auth=("opencode", PASSWORD))
+        return [session for session in answer.json() if session["id"] not in self.before]
+
     def sessions(self) -> int:
-        answer = httpx.get(
-            f"{self.opencode.url}/experimental/session",
-            auth=("opencode", PASSWORD),
-        )
-        return len(answer.json())
+        return len(self.find_sessions())
 
     def lead_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The settings that lead to these sides."""
@@ -96,16 +98,25 @@ class Sides:
             monkeypatch.setenv(name, value)
 
 
-@pytest.fixture
-def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sides]:
-    forge = Forge(tmp_path / "forge", TOKEN, lambda *_: None)
-    forge.create_repository(REPOSITORY, SERVICE, "Import")
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+    """One model and one agent for all tests."""
     with (
         serve(Faults(build_app(), "model")) as model,
-        serve(forge.app) as forge_url,
-        serve_opencode(tmp_path / "agent", f"{model}/v1") as opencode,
+        serve_opencode(tmp_path_factory.mktemp("agent"), f"{model}/v1") as opencode,
     ):
-        sides = Sides(model, forge_url, opencode)
+        yield Sides(model, "", opencode)
+
+
+@pytest.fixture
+def sides(shared: Sides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sides]:
+    """A forge of each test's own, and nothing that was asked before."""
+    forge = Forge(tmp_path / "forge", TOKEN, lambda *_: None)
+    forge.create_repository(REPOSITORY, SERVICE, "Import")
+    httpx.delete(f"{shared.model}/_sandbox/requests").raise_for_status()
+    before = frozenset(session["id"] for session in shared.find_sessions())
+    with serve(forge.app) as forge_url:
+        sides = Sides(shared.model, forge_url, shared.opencode, before)
         sides.lead_to(monkeypatch)
         yield sides
 
@@ -211,9 +222,7 @@ def test_a_change_that_is_denied_twice_is_refused_and_kept(
     assert "## Why it was denied" in text
     assert "`size`" in text
     assert "+def " in text or "+    " in text, "the patch is kept"
-    asked = httpx.get(
-        f"{sides.opencode.url}/experimental/session", auth=("opencode", PASSWORD)
-    ).json()
+    asked = sides.find_sessions()
     (session,) = [one["id"] for one in asked if not one["title"].startswith("workspace")]
     messages = httpx.get(
         f"{sides.opencode.url}/session/{session}/message", auth=("opencode", PASSWORD)
