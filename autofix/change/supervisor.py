@@ -281,6 +281,11 @@ class _Watch:
         }
         self._quietly(self._describe_session)
         self._quietly(lambda: self._client.abort(self._job.session_id, self._directory))
+        self._quietly(self._read_again)
+
+    def _read_again(self) -> None:
+        """What it did until it was stopped, and what that cost: more than the last look saw."""
+        self._turn = self._read()
 
     def _head(self, end: SessionEnd, reason: str) -> tuple[str | None, SessionEnd, str]:
         if end is SessionEnd.lost:

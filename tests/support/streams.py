@@ -8,7 +8,8 @@ STREAMS: dict[str, tuple[str, ...]] = {
     # one of Prefect's test servers, and its runs, for all of a stream
     "fixes": ("tests/e2e/test_answer", "tests/e2e/test_generate_fix"),
     "flows": ("tests/flows/",),
-    "agent": ("tests/e2e/test_agent", "tests/e2e/test_attach", "tests/e2e/test_session"),
+    "agent": ("tests/e2e/test_agent", "tests/e2e/test_attach"),
+    "sessions": ("tests/e2e/test_session",),
     "processes": ("tests/e2e/", "tests/sandbox/test_main", "tests/sandbox/test_model_opencode"),
 }
 """Tests that mostly wait for processes, by the beginning of their path; the first that fits counts.

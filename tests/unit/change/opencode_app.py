@@ -30,7 +30,7 @@ class OpencodeApp(httpx.MockTransport):
         self.files: dict[str, bytes] = {}
         self.down = 0
         """So many requests are refused first."""
-        self.on_prompt = lambda: None
+        self.on_prompt = self.on_abort = lambda: None
 
     def posted(self, path: str) -> int:
         return sum(path in written for written, _ in self.writes)
@@ -80,6 +80,8 @@ class OpencodeApp(httpx.MockTransport):
         if path.endswith("/prompt_async"):
             self.on_prompt()
             return httpx.Response(204)
+        if path.endswith("/abort"):
+            self.on_abort()
         if path.endswith("/shell"):
             state = {"status": "completed", "output": self.shell_output}
             part = {"type": "tool", "tool": "bash", "state": state}

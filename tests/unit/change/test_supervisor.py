@@ -247,6 +247,17 @@ def test_limit_aborts_then_disposes(app, watch, limits, end):
     assert order == [f"POST /session/{JOB.session_id}/abort", "POST /instance/dispose"]
 
 
+def test_what_was_done_until_it_was_stopped_is_told(app, watch):
+    """Also what the last look did not see yet, and what that cost."""
+    app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
+    app.busy = {JOB.session_id}
+    late = assistant(OURS, id="msg_late", parts=[bash("make", 2)], finish="tool-calls")
+    app.on_abort = lambda: app.messages.append(late)
+    result = watch(length=timedelta(minutes=3))
+    assert result.commands == (CommandRun(command="make", exit_status=2),)
+    assert result.cost == 0.5, "of two answers"
+
+
 def test_time_before_a_restart_counts(app, watch, clock):
     """Two minutes were spent before; of three, one is left."""
     app.messages = [user(OURS), assistant(OURS, finish="tool-calls")]
