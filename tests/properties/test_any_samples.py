@@ -124,7 +124,7 @@ def judged(seed: int) -> tuple[Finding, ...]:
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.integers(0, 2**63 - 1))
 def test_any_numbers_are_ordinary_input(seed: int) -> None:
     """No warning, no exception, and nothing is told that is no number or from after the tick."""

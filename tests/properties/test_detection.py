@@ -64,7 +64,7 @@ def find(samples: pd.DataFrame) -> tuple[Finding, ...]:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_order_and_duplicates_change_nothing(seed: int) -> None:
     """Rows may come in any order and several times."""
@@ -73,7 +73,7 @@ def test_order_and_duplicates_change_nothing(seed: int) -> None:
     assert find(doubled.sample(frac=1.0, random_state=seed)) == find(samples)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_nothing_after_the_tick_is_read(seed: int) -> None:
     """Whatever comes then."""
@@ -83,7 +83,7 @@ def test_nothing_after_the_tick_is_read(seed: int) -> None:
     assert find(pd.concat([samples, future])) == find(samples)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(SEEDS, st.sampled_from([1e-6, 1 / 1024, 8.0, 1e9]))
 def test_the_unit_of_a_resource_changes_nothing(seed: int, factor: float) -> None:
     """Gigabytes or bytes, cores or thousandths of them: what counts is the share of the limit."""
@@ -99,7 +99,7 @@ def test_the_unit_of_a_resource_changes_nothing(seed: int, factor: float) -> Non
     assert told(find(scaled)) == told(find(samples))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_services_do_not_change_each_other(seed: int) -> None:
     """What is found of one does not depend on who else is there."""
@@ -108,7 +108,7 @@ def test_services_do_not_change_each_other(seed: int) -> None:
     assert sorted(own, key=repr) == sorted(find(samples), key=repr)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(st.booleans(), min_size=STEPS, max_size=STEPS), st.floats(1, 2000))
 def test_a_gap_is_never_zero(present: list[bool], rate: float) -> None:
     """A healthy service with holes anywhere is healthy; no hole is silence, a restart or a fall."""
@@ -128,7 +128,7 @@ def test_a_gap_is_never_zero(present: list[bool], rate: float) -> None:
     assert find(healthy) == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.sets(st.integers(0, STEPS - 1), max_size=STEPS // 3))
 def test_holes_do_not_hide_trouble(missing: set[int]) -> None:
     """Taking samples away from a steady trouble does not end it."""
