@@ -53,8 +53,10 @@ def record(line: Line) -> tuple[Counts, list[str]]:
     line.begin()
     line.tick()
     problems = _settle(line, Case(()), time.monotonic() + CASE_SECONDS)
-    assert not problems, problems
-    return line.counts(), list(dict.fromkeys(line.points()))
+    counts = line.counts()
+    problems += judge(Case(()), counts, counts)
+    assert not problems, (problems, line.ends())
+    return counts, list(dict.fromkeys(line.points()))
 
 
 def run_case(line: Line, case: Case, undisturbed: Counts) -> Outcome:
@@ -72,6 +74,7 @@ def run_case(line: Line, case: Case, undisturbed: Counts) -> Outcome:
     missed = line.missed()
     case = replace(case, points=tuple(p for p in case.points if p not in missed))
     problems += judge(case, counts, undisturbed)
+    problems += line.ends() if problems else []
     return Outcome(case, counts, time.monotonic() - begun, problems, missed)
 
 

@@ -194,6 +194,16 @@ class Line:
         """Whether a run that fixes has come to its end, and not only got as far as its effects."""
         return any(run["state_type"] == "COMPLETED" for run in self.runs(FLOWS[2]))
 
+    def ends(self) -> list[str]:
+        """How the fixes of this incident ended, and the agent's last words: for who looks for a why."""
+        states = [run["state"] for run in self.runs(FLOWS[2])]
+        said = [f"{state['name']}: {state['message']}" for state in states]
+        for session in self._sessions() - self._sessions_before:
+            messages = self._agent("GET", f"/session/{session}/message")
+            texts = [part.get("text", "") for part in messages[-1]["parts"]] if messages else []
+            said.append(f"agent: {' '.join(texts).strip()}")
+        return said
+
     def counts(self) -> Counts:
         """What is in the world now."""
         model = self._requests("model")["callers"]
