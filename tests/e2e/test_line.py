@@ -35,9 +35,11 @@ UNDISTURBED = Counts(1, 13, 1, 1, 1, 1, 1, 0)
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """Everything running, one of the sick services deployed without its fault."""
     root: Path = tmp_path_factory.mktemp("line")
+    begun = time.monotonic()
     with Processes(root / "logs") as processes:
         line = Line(root, processes, healthy=(HEALTHY,))
-        time.sleep(60 * WINDOW["minutes"] - 10)  # its services were up for a while before
+        # a window of traffic, which began while the rest was started; a run takes a while to look
+        time.sleep(max(0.0, 60 * WINDOW["minutes"] - (time.monotonic() - begun)))
         yield line
         line.close()
 

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.model.app import build_app
 from tests.sandbox.serving import serve
-from tests.sandbox.test_model_agent import clone_service, write_prompt
+from tests.unit.rehearsal.test_agent import clone_service, write_prompt
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "opencode" / "node_modules" / ".bin" / "opencode"

@@ -19,7 +19,7 @@ from sandbox.model.planner import build_plan
 from tests.sandbox.agent_driver import Driver
 from tests.sandbox.serving import serve
 
-SERVICES = Path(__file__).resolve().parents[2] / "sandbox" / "services"
+SERVICES = Path(__file__).resolve().parents[3] / "sandbox" / "services"
 EVIDENCE = {
     "billing-api": (
         (
