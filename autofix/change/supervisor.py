@@ -80,7 +80,7 @@ class _Watch:
         if found is not None:
             self._stopped = found.metadata.get("stopped") or {}
         self._describe_session()
-        self._turn = self._read()
+        self._read()
         self._spent_before = self._turn.seconds
         while True:
             end = self._look()
@@ -94,7 +94,7 @@ class _Watch:
             # in this order: a turn that ends in between is then seen as ended, not as cut
             status = self._client.fetch_status(self._directory).get(self._job.session_id)
             self._busy = status is not None
-            self._turn = self._read()
+            self._read()
             self._desk.answer()
             self._waiting = _describe_wait(status)
             self._tell()
@@ -133,9 +133,9 @@ class _Watch:
         except OpencodeError:
             return False
 
-    def _read(self) -> Turn:
+    def _read(self) -> None:
         messages = self._client.fetch_messages(self._job.session_id, self._directory)
-        return read_turn(messages, self._job.message_id)
+        self._turn = read_turn(messages, self._job.message_id)
 
     def _final(self) -> tuple[SessionEnd, str] | None:
         match self._turn.state:
@@ -281,11 +281,8 @@ class _Watch:
         }
         self._quietly(self._describe_session)
         self._quietly(lambda: self._client.abort(self._job.session_id, self._directory))
-        self._quietly(self._read_again)
-
-    def _read_again(self) -> None:
-        """What it did until it was stopped, and what that cost: more than the last look saw."""
-        self._turn = self._read()
+        # what it did until it was stopped, and what that cost: more than the last look saw
+        self._quietly(self._read)
 
     def _head(self, end: SessionEnd, reason: str) -> tuple[str | None, SessionEnd, str]:
         if end is SessionEnd.lost:
