@@ -13,9 +13,10 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
+from sandbox.demo.processes import Processes
+
+NAME = "aside"
 LOWEST = 19
 PATIENCE = 20
 """Seconds that an interrupted command has to put away what it started."""
@@ -23,36 +24,27 @@ PATIENCE = 20
 
 def main(command: list[str]) -> int:
     """Run it to its end; its exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
     os.nice(LOWEST)
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        with suppress(OSError):  # Linux shares the processors by sessions first
-            Path(f"/proc/{process.pid}/autogroup").write_text(str(LOWEST))
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
-            raise
+            with Processes(Path(folder)) as processes:
+                return _run(processes, command)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # also what it left behind
-            said.seek(0)
-            sys.stdout.buffer.write(said.read())
+            sys.stdout.buffer.write(Path(folder, f"{NAME}.log").read_bytes())
             sys.stdout.flush()
-    return status
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _run(processes: Processes, command: list[str]) -> int:
+    processes.start(NAME, command, os.environ, Path.cwd())
+    with suppress(OSError):  # Linux shares the processors by sessions first
+        Path(f"/proc/{processes.pid(NAME)}/autogroup").write_text(str(LOWEST))
+    try:
+        return processes.wait(NAME)
+    except KeyboardInterrupt:
+        os.kill(processes.pid(NAME), signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            processes.wait(NAME, PATIENCE)
+        raise
 
 
 if __name__ == "__main__":

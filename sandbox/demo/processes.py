@@ -81,6 +81,10 @@ class Processes:
         """The process's id."""
         return self._running[name].pid
 
+    def wait(self, name: str, seconds: float | None = None) -> int:
+        """The exit status once this process has ended; subprocess.TimeoutExpired when it takes longer."""
+        return self._running[name].wait(seconds)
+
     def kill(self, name: str) -> None:
         """Kill -9 a process and all that it started, as the end of its machine would."""
         process = self._running.pop(name)

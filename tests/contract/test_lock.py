@@ -19,6 +19,10 @@ def _pinned() -> dict[str, list[str]]:
     return pins
 
 
+def _hashes(lock: str) -> set[str]:
+    return set(re.findall("sha256:[0-9a-f]{64}", (ROOT / lock).read_text(encoding="utf-8")))
+
+
 def _required() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"].values()
@@ -59,10 +63,8 @@ def test_the_images_lock_is_a_part_of_the_other_and_has_no_address() -> None:
     tested = _pinned()
     unlike = [p for p in pins if p[1] not in tested.get(p[0].lower().replace("_", "-"), [])]
     assert unlike == []
-    hashes = set(re.findall("sha256:[0-9a-f]{64}", text))
-    assert hashes <= set(
-        re.findall("sha256:[0-9a-f]{64}", (ROOT / "requirements.lock").read_text())
-    )
+    hashes = _hashes("requirements.runtime.lock")
+    assert hashes <= _hashes("requirements.lock")
     assert len(hashes) > 100
     assert {"prefect", "hatchling"} <= {name for name, _ in pins}
     assert "pytest" not in {name for name, _ in pins}

@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def sides(shared: Sides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     httpx.delete(f"{shared.model}/_sandbox/requests").raise_for_status()
     before = frozenset(session["id"] for session in shared.find_sessions())
     with serve(forge.app) as forge_url:
-        sides = Sides(shared.model, forge_url, shared.opencode, before)
+        sides = replace(shared, forge=forge_url, before=before)
         sides.lead_to(monkeypatch)
         yield sides
 

@@ -11,27 +11,22 @@ import pytest
 
 from autofix.change.gate import GateOptions, judge
 from autofix.change.github import GithubClient
-from autofix.change.ids import branch_name
-from autofix.change.job import FixJob, Progress, SessionLimits
+from autofix.change.job import Progress, SessionLimits
 from autofix.change.opencode import OpencodeClient
 from autofix.change.publish import publish
 from autofix.change.retry import add_turn, retry_job
 from autofix.change.supervisor import supervise
-from autofix.change.transfer import Change, import_bundle
+from autofix.change.transfer import import_bundle
 from autofix.change.workspace import Workspace, fetch_bundle, prepare_workspace
 from autofix.errors import PolicyViolation
 from autofix.models import SessionEnd
 from sandbox.forge.app import Forge
+from tests.e2e.line import COMMIT, EDIT, REPOSITORY, TOKEN, change, job, script
 from tests.sandbox.serving import serve
 from tests.support.opencode_server import BINARY, OpencodeServer, make_settings, serve_opencode
 from tests.support.scripted_model import Call, ScriptedModel, serve_model
 
-REPOSITORY = "acme/billing-api"
-TOKEN = "forge-token"
 FAST = SessionLimits(poll=timedelta(seconds=0.5))
-TODOS = [{"content": "Return the total", "status": "completed", "priority": "high"}]
-EDIT = "cd billing-api && echo 'TOTAL = 2' > app.py && cat app.py"
-COMMIT = "cd billing-api && git add -A && git commit -q -m 'Return the total'"
 
 pytestmark = [
     pytest.mark.e2e,
@@ -61,28 +56,9 @@ def _prepare(client: OpencodeClient, settings, fix_id: str = "f1") -> Workspace:
     )
 
 
-def _job(workspace: Workspace) -> FixJob:
-    return FixJob(workspace=workspace, title="Repair", prompt="Repair it.", work_ids=("a-e1-a1",))
-
-
-def _script(*commands: str) -> list[Call]:
-    shell = [Call("bash", {"command": c, "description": "work"}) for c in commands]
-    return [Call("todowrite", {"todos": TODOS}), *shell]
-
-
-def _change(workspace: Workspace) -> Change:
-    return Change(
-        repository=REPOSITORY,
-        base_branch="main",
-        branch=branch_name(REPOSITORY, workspace.fix_id),
-        base=workspace.base,
-        title="Return the total",
-    )
-
-
 def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
     """A supervised session's commits are judged, pushed and opened; a rerun adds nothing."""
-    model = ScriptedModel(_script("exit 3", EDIT, COMMIT), closing="The total is right now.")
+    model = ScriptedModel(script("exit 3", EDIT, COMMIT), closing="The total is right now.")
     progress: list[Progress] = []
     with (
         serve(forge.app) as forge_url,
@@ -93,7 +69,7 @@ def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
     ):
         settings = _settings(server, forge_url)
         workspace = _prepare(client, settings)
-        session = supervise(client, _job(workspace), FAST, on_progress=progress.append)
+        session = supervise(client, job(workspace), FAST, on_progress=progress.append)
 
         assert session.end is SessionEnd.completed, session.reason
         assert session.answer == "The total is right now."
@@ -109,7 +85,7 @@ def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
         assert {"bash", "edit", "read", "todowrite"} <= tools
 
         asked = len(model.requests)
-        again = supervise(client, _job(_prepare(client, settings)), FAST)
+        again = supervise(client, job(_prepare(client, settings)), FAST)
         assert again == session
         assert len(model.requests) == asked
 
@@ -118,7 +94,7 @@ def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
             (tmp_path / name).mkdir()
             pull = publish(
                 bundle,
-                _change(workspace),
+                change(workspace),
                 settings=settings,
                 github=github,
                 options=GateOptions(),
@@ -135,7 +111,7 @@ def test_job_becomes_one_draft_pull_request(tmp_path: Path, forge: Forge):
 def test_killed_server_is_resumed_in_the_same_turn(tmp_path: Path, forge: Forge):
     """kill -9 of the server in mid-turn: the turn goes on and what was done is not done again."""
     model = ScriptedModel(
-        _script("cd billing-api && echo once >> ../trace", "sleep 5", EDIT, COMMIT)
+        script("cd billing-api && echo once >> ../trace", "sleep 5", EDIT, COMMIT)
     )
     with (
         serve(forge.app) as forge_url,
@@ -154,7 +130,7 @@ def test_killed_server_is_resumed_in_the_same_turn(tmp_path: Path, forge: Forge)
                 client.wait_until_healthy()
 
         limits = FAST.model_copy(update={"start_grace": timedelta(seconds=3)})
-        session = supervise(client, _job(workspace), limits, on_progress=restart)
+        session = supervise(client, job(workspace), limits, on_progress=restart)
         trace = Path(workspace.directory, "trace").read_text()
 
     assert restarted.is_set()
@@ -164,7 +140,7 @@ def test_killed_server_is_resumed_in_the_same_turn(tmp_path: Path, forge: Forge)
 
 def test_session_ends_at_its_limits_and_by_errors(tmp_path: Path, forge: Forge):
     """Steps, deadline, a refused key and an idle agent each end the session under their name."""
-    model = ScriptedModel(_script(*["true"] * 30))
+    model = ScriptedModel(script(*["true"] * 30))
     with (
         serve(forge.app) as forge_url,
         serve_model(model) as model_url,
@@ -174,12 +150,12 @@ def test_session_ends_at_its_limits_and_by_errors(tmp_path: Path, forge: Forge):
         settings = _settings(server, forge_url)
 
         def end_of(fix_id: str, **limits: object) -> tuple[SessionEnd, str]:
-            job = _job(_prepare(client, settings, fix_id))
-            session = supervise(client, job, FAST.model_copy(update=limits))
+            asked = job(_prepare(client, settings, fix_id))
+            session = supervise(client, asked, FAST.model_copy(update=limits))
             return session.end, session.reason
 
         assert end_of("steps", steps=3)[0] is SessionEnd.step_limit
-        model.calls = _script("sleep 60")
+        model.calls = script("sleep 60")
         assert end_of("late", length=timedelta(seconds=5))[0] is SessionEnd.deadline
         asked = len(model.requests)
         assert end_of("late", length=timedelta(seconds=5))[0] is SessionEnd.deadline
@@ -198,7 +174,7 @@ def test_denied_commit_is_not_pushed(tmp_path: Path, forge: Forge):
     evil = (
         "cd billing-api && mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml"
     )
-    model = ScriptedModel(_script(f"{evil} && git add -A && git commit -q -m x"))
+    model = ScriptedModel(script(f"{evil} && git add -A && git commit -q -m x"))
     with (
         serve(forge.app) as forge_url,
         serve_model(model) as model_url,
@@ -208,11 +184,11 @@ def test_denied_commit_is_not_pushed(tmp_path: Path, forge: Forge):
     ):
         settings = _settings(server, forge_url)
         workspace = _prepare(client, settings)
-        assert supervise(client, _job(workspace), FAST).end is SessionEnd.completed
+        assert supervise(client, job(workspace), FAST).end is SessionEnd.completed
         with pytest.raises(PolicyViolation, match=r"\.github/workflows/x\.yml"):
             publish(
                 fetch_bundle(client, settings, workspace),
-                _change(workspace),
+                change(workspace),
                 settings=settings,
                 github=github,
                 options=GateOptions(),
@@ -230,7 +206,7 @@ def test_a_denied_change_is_put_right_in_the_same_session(tmp_path: Path, forge:
     """The reasons go back once; the new commit has the denied one no longer in its history."""
     evil = "mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml"
     model = ScriptedModel(
-        _script(f"cd billing-api && echo 'TOTAL = 2' > app.py && {evil} && git add -A && "
+        script(f"cd billing-api && echo 'TOTAL = 2' > app.py && {evil} && git add -A && "
                 "git commit -q -m Both"),
         later=[[Call("bash", {"command": "sh ../back.sh", "workdir": "billing-api", "description": "x"})]],
     )  # fmt: skip
@@ -245,19 +221,19 @@ def test_a_denied_change_is_put_right_in_the_same_session(tmp_path: Path, forge:
         (Path(workspace.directory) / "back.sh").write_text(
             f"git reset -q --soft {workspace.base}\ngit rm -rqf .github\ngit commit -q -m Again\n"
         )
-        job = _job(workspace)
+        asked = job(workspace)
         results, sessions = [], []
         for number in range(2):
-            sessions.append(supervise(client, job, FAST))
+            sessions.append(supervise(client, asked, FAST))
             assert sessions[-1].end is SessionEnd.completed, sessions[-1].reason
             folder = tmp_path / str(number)
             folder.mkdir()
             bundle = fetch_bundle(client, settings, workspace)
             repository, head = import_bundle(
-                bundle, _change(workspace), settings=settings, workdir=folder
+                bundle, change(workspace), settings=settings, workdir=folder
             )
             results.append(judge(repository, workspace.base, head, GateOptions()))
-            job = retry_job(job, results[-1])
+            asked = retry_job(asked, results[-1])
     assert [denial.rule for denial in results[0].denials] == ["protected"]
     assert results[1].allowed
     assert [file.path for file in results[1].files] == ["app.py"]

@@ -36,9 +36,10 @@ from sandbox.railway.app import build_app, render_error
 from sandbox.railway.resolvers import build_schema
 from sandbox.world import World
 from tests.sandbox.serving import serve
-from tests.sandbox.test_railway_api import T0, TOKEN, _fill
+from tests.sandbox.test_railway_api import T0, TOKEN, world
 from tests.unit.observe.railway_app import make_settings
 
+__all__ = ["world"]
 STEP = timedelta(seconds=10)
 SPAN = Window(start=T0, end=T0 + timedelta(seconds=70))
 ROOT = Path(__file__).parents[2]
@@ -64,15 +65,6 @@ def look(url: str, **options: Any) -> Observation:
 
 
 # ------------------------------------------------------------------ the sandbox's real API
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    root = tmp_path_factory.mktemp("world")
-    world = World(root, services=("orders-web", "orders-db", "nightly-report"), load=False)
-    _fill(world)
-    yield world
-    world.stop()
 
 
 @pytest.fixture(scope="module")

@@ -218,17 +218,20 @@ def world(
     return lambda: World(make_service, make_finding(), window, tmp_path / "status")
 
 
+Told = tuple[ServiceContext, str]
+"""The evidence with its verdict, and the architecture."""
+Ordinary = Callable[..., Told]
+
+
 @pytest.fixture(scope="module")
-def known() -> dict[tuple[str, ...], tuple[ServiceContext, str]]:
+def known() -> dict[tuple[str, ...], Told]:
     """What came of an ordinary text in these places: it is the same beside every poison."""
     return {}
 
 
 @pytest.fixture
-def ordinary(
-    world: Callable[[], World], known: dict[tuple[str, ...], tuple[ServiceContext, str]]
-) -> Callable[..., tuple[ServiceContext, str]]:
-    def read(*places: str) -> tuple[ServiceContext, str]:
+def ordinary(world: Callable[[], World], known: dict[tuple[str, ...], Told]) -> Ordinary:
+    def read(*places: str) -> Told:
         if places not in known:
             known[places] = _planted(world(), "an ordinary text", *places).context()
         return known[places]
@@ -293,10 +296,7 @@ def agent_prompt(context: ServiceContext, architecture: str, said: str) -> str:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", list(POISON))
 def test_no_text_leaves_its_fence_or_decides(
-    kind: str,
-    place: str,
-    world: Callable[[], World],
-    ordinary: Callable[..., tuple[ServiceContext, str]],
+    kind: str, place: str, world: Callable[[], World], ordinary: Ordinary
 ) -> None:
     """The prompt has the parts it would have had, and code decides as it would have."""
     expected, harmless = ordinary(place)
@@ -319,7 +319,7 @@ def test_no_text_leaves_its_fence_or_decides(
 
 @pytest.mark.parametrize("kind", list(POISON))
 def test_the_agents_prompt_keeps_its_parts(
-    kind: str, world: Callable[[], World], ordinary: Callable[..., tuple[ServiceContext, str]]
+    kind: str, world: Callable[[], World], ordinary: Ordinary
 ) -> None:
     """Neither evidence nor a plan that repeats it can make a heading, a step or a fence."""
     text = POISON[kind]
@@ -338,7 +338,7 @@ def test_the_agents_prompt_keeps_its_parts(
 
 @pytest.mark.parametrize("kind", list(POISON))
 def test_the_pull_request_can_only_be_read(
-    kind: str, world: Callable[[], World], ordinary: Callable[..., tuple[ServiceContext, str]]
+    kind: str, world: Callable[[], World], ordinary: Ordinary
 ) -> None:
     """No link, mention, reference, image or heading of theirs, and our marker counts."""
     text = POISON[kind]
